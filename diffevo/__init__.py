@@ -1,0 +1,22 @@
+"""diffevo: evolution as denoising, in JAX.
+
+A population starts as Gaussian noise; each generation estimates, from the fitness of its members,
+the noise-free sample that every member came from, and takes one reverse-diffusion step towards it.
+"""
+
+from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
+from diffevo.algorithms.latent import LatentDiffusionEvolution
+from diffevo.core import schedules, weighting
+from diffevo.optimize import Result, maximize, minimize
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DiffusionEvolution",
+    "LatentDiffusionEvolution",
+    "Result",
+    "maximize",
+    "minimize",
+    "schedules",
+    "weighting",
+]

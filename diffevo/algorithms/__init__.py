@@ -1,0 +1,1 @@
+"""Algorithms: assembly only; every equation lives in `diffevo.core`."""

@@ -1,0 +1,140 @@
+"""What every algorithm shares: solutions as pytrees, evaluated populations, metrics.
+
+Shape letters: N population, D dimensions of the flat genome.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from diffevo.core import archive, metrics
+
+PyTree = Any
+Metrics = dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class SolutionSpec:
+    """Structure of one solution: a hashable stand-in for the template that the user gave.
+
+    Attributes:
+        treedef: the pytree's structure.
+        shapes: shape of each leaf.
+        dtypes: floating dtype name of each leaf.
+    """
+
+    treedef: Any
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, solution: PyTree) -> "SolutionSpec":
+        """Read the structure of a template (arrays, numbers or `jax.ShapeDtypeStruct`s)."""
+        if isinstance(solution, SolutionSpec):
+            return solution
+        leaves, treedef = jax.tree.flatten(solution)
+        if not leaves:
+            raise ValueError("solution: expected a pytree with at least one array, got none")
+        avals = []
+        for leaf in leaves:
+            if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+                leaf = jnp.asarray(leaf)
+            if not jnp.issubdtype(leaf.dtype, jnp.floating):
+                raise ValueError(f"solution: expected floating-point leaves, got {leaf.dtype}")
+            avals.append((tuple(leaf.shape), jnp.dtype(leaf.dtype).name))
+        spec = cls(treedef, tuple(shape for shape, _ in avals), tuple(dtype for _, dtype in avals))
+        if spec.num_dims == 0:
+            raise ValueError("solution: expected at least one number, got only empty arrays")
+        return spec
+
+    @property
+    def num_dims(self) -> int:
+        """D, the length of the flat genome."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """The genome's dtype: the widest leaf, at least float32 (bfloat16 would lose the noise)."""
+        return jnp.result_type(jnp.float32, *self.dtypes)
+
+    def ravel(self, population: PyTree, population_size: int) -> Array:
+        """Flatten a population, leaves (N, ...), into genomes (N, D)."""
+        leaves, treedef = jax.tree.flatten(population)
+        if treedef != self.treedef:
+            raise ValueError(f"population: expected the structure {self.treedef}, got {treedef}")
+        for leaf, shape in zip(leaves, self.shapes, strict=True):
+            expected = (population_size, *shape)
+            if jnp.shape(leaf) != expected:
+                raise ValueError(
+                    f"population: expected a leaf of shape {expected}, got {jnp.shape(leaf)}"
+                )
+        columns = [
+            jnp.reshape(jnp.asarray(leaf), (population_size, -1)).astype(self.dtype)
+            for leaf in leaves
+        ]
+        return columns[0] if len(columns) == 1 else jnp.concatenate(columns, axis=1)
+
+    def unravel(self, genomes: Array) -> PyTree:
+        """Inverse of `ravel`, for any leading axes: (..., D) to leaves (..., *shape)."""
+        leaves, start = [], 0
+        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
+            size = math.prod(shape)
+            leaf = genomes[..., start : start + size]
+            leaves.append(leaf.reshape(*genomes.shape[:-1], *shape).astype(dtype))
+            start += size
+        return jax.tree.unflatten(self.treedef, leaves)
+
+
+def check_population_size(population_size: int) -> None:
+    """Raise ValueError unless it is an int >= 1."""
+    if isinstance(population_size, bool) or not isinstance(population_size, int):
+        raise ValueError(f"population_size: expected an int >= 1, got {population_size!r}")
+    if population_size < 1:
+        raise ValueError(f"population_size: expected an int >= 1, got {population_size}")
+
+
+def check_fitness(fitness: Any, population_size: int, dtype: jnp.dtype) -> Array:
+    """Fitness as an array (N,) of the genome's dtype, or a ValueError that says what came."""
+    fitness = jnp.asarray(fitness)
+    if fitness.shape != (population_size,):
+        raise ValueError(f"fitness: expected shape ({population_size},), got {fitness.shape}")
+    if jnp.issubdtype(fitness.dtype, jnp.complexfloating):
+        raise ValueError(f"fitness: expected real numbers, got {fitness.dtype}")
+    return fitness.astype(dtype)
+
+
+def contain(genomes: Array, fitness: Array, fallback: Array) -> tuple[Array, Array]:
+    """A genome that is not finite is a failed member: its row falls back, its fitness is NaN."""
+    intact = jnp.all(jnp.isfinite(genomes), axis=1)
+    return (
+        jnp.where(intact[:, None], genomes, fallback),
+        jnp.where(intact, fitness, jnp.nan),
+    )
+
+
+def first_best(genomes: Array, fitness: Array) -> tuple[Array, Array]:
+    """Best of the initial population; its first member at +inf if all failed."""
+    start = jnp.full((), jnp.inf, fitness.dtype)
+    return archive.update_best(genomes[0], start, genomes, fitness)
+
+
+def summarize(genomes: Array, fitness: Array, best_fitness: Array, generation: Array) -> Metrics:
+    """What a human wants to see of one evaluated generation; all scalars.
+
+    ``mean_fitness`` is over the finite ones (NaN if there are none); ``diversity`` is the
+    root-mean-square distance to the centroid per dimension, in genome units.
+    """
+    finite = jnp.isfinite(fitness)
+    total = jnp.sum(jnp.where(finite, fitness, 0.0))
+    return {
+        "generation": generation,
+        "best_fitness": best_fitness,
+        "best_fitness_in_generation": jnp.min(jnp.where(jnp.isnan(fitness), jnp.inf, fitness)),
+        "mean_fitness": jnp.where(jnp.any(finite), total / jnp.sum(finite), jnp.nan),
+        "num_failed": jnp.sum(jnp.isnan(fitness)),
+        "diversity": metrics.diversity(genomes),
+    }

@@ -1,0 +1,299 @@
+r"""Diffusion Evolution: every generation is one reverse-diffusion step of the population.
+
+Each member x_t is read as a noisy copy sqrt(alpha_t) x_0 + sqrt(1 - alpha_t) eps of an origin x_0
+whose density is a function g of its fitness. The origin is estimated by the posterior mean over
+the evaluated population (`diffevo.core.posterior`, eq. 8 and 9), and the population takes one
+reverse step towards it (`diffevo.core.ddim`, eq. 5 and 10).
+
+Shape letters: N population, D genome dimensions, d latent dimensions, T generations.
+
+Reference: Zhang, Hartl, Hazan, Levin. Diffusion Models are Evolutionary Algorithms.
+arXiv 2410.02543 (ICLR 2025), algorithm 1; algorithm 2 for the latent variant.
+"""
+
+import abc
+import dataclasses
+import functools
+from typing import Literal, final
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from diffevo.algorithms import base
+from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
+from diffevo.core import archive, ddim, posterior, projection, schedules
+from diffevo.core.weighting import RankBased, Weighting
+
+
+class State(struct.PyTreeNode):
+    """What the next generation needs: an evaluated population and where the schedule stands."""
+
+    population: Array  # (N, D), the genomes
+    fitness: Array  # (N,)
+    generation: Array  # int32, the number of moves made since `init`
+    best_solution: Array  # (D,)
+    best_fitness: Array
+    projection: Array | None  # (d, D); None measures neighbourhoods in the genome itself
+
+
+class Params(struct.PyTreeNode):
+    """Traced numbers: changing one compiles nothing.
+
+    Attributes:
+        alphas: signal levels at the T + 1 boundaries, increasing, in (0, 1], shape (T + 1,).
+        noise_scale: fresh noise of a reverse step: 0 is DDIM, 1 is DDPM.
+        temperature: of the weighting, > 0; higher selects less.
+        renoise_fraction: in (0, 1]: how much of the schedule is repeated, again and again, after
+            its end (with ``after_schedule="renoise"``).
+    """
+
+    alphas: Array
+    noise_scale: Array
+    temperature: Array
+    renoise_fraction: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class _AnalyticDenoising(abc.ABC):
+    """Both algorithms; they differ in where neighbourhoods are measured."""
+
+    population_size: int
+    solution: PyTree  # as given; kept as a SolutionSpec, so that equal configurations are equal
+    num_generations: int = 100
+    _: dataclasses.KW_ONLY
+    schedule: str | schedules.Schedule = "cosine"
+    num_schedule_steps: int | None = None
+    weighting: Weighting = dataclasses.field(default_factory=RankBased)
+    after_schedule: Literal["renoise", "stop"] = "renoise"
+    method: posterior.Method = "exact"
+    num_anchors: int | None = None
+    block_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the configuration and replace the template by its structure."""
+        base.check_population_size(self.population_size)
+        object.__setattr__(self, "solution", SolutionSpec.of(self.solution))
+        if self.after_schedule not in ("renoise", "stop"):
+            raise ValueError(
+                f"after_schedule: expected 'renoise' or 'stop', got {self.after_schedule!r}"
+            )
+        if not callable(self.weighting):
+            raise ValueError(f"weighting: expected a Weighting, got {self.weighting!r}")
+        posterior.check_options(
+            self.population_size, self.method, self.num_anchors, self.block_size
+        )
+        schedules.build(self.schedule, self.num_generations, self.num_schedule_steps)
+
+    @abc.abstractmethod
+    def _draw_projection(self, key: Array) -> Array | None: ...
+
+    @property
+    def num_dims(self) -> int:
+        """D, the length of the flat genome."""
+        return self.solution.num_dims
+
+    @property
+    def default_params(self) -> Params:
+        """The schedule and numbers that this configuration starts from."""
+        dtype = self.solution.dtype
+        alphas = schedules.build(self.schedule, self.num_generations, self.num_schedule_steps)
+        return Params(
+            alphas=alphas.astype(dtype),
+            # Chosen with the default weighting, see experiments/weighting.
+            noise_scale=jnp.asarray(0.3, dtype),
+            temperature=jnp.asarray(1.0, dtype),
+            renoise_fraction=jnp.asarray(0.5, dtype),
+        )
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def sample_population(self, key: Array) -> PyTree:
+        """Draw the initial population from N(0, I).
+
+        Args:
+            key: random key, consumed.
+
+        Returns:
+            A population: the template's structure with a leading axis N.
+        """
+        shape = (self.population_size, self.num_dims)
+        return self.solution.unravel(jax.random.normal(key, shape, self.solution.dtype))
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
+        """Start from an evaluated population.
+
+        Args:
+            key: random key, consumed (the latent variant draws its projection).
+            population: leaves (N, ...), about unit Gaussian: the noise that the schedule removes.
+            fitness: shape (N,), lower is better, NaN is failed.
+            params: see `Params`.
+
+        Returns:
+            The state before generation 0.
+
+        Raises:
+            ValueError: a shape or structure does not fit.
+        """
+        del params
+        genomes = self.solution.ravel(population, self.population_size)
+        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
+        genomes, fitness = base.contain(genomes, fitness, jnp.zeros_like(genomes))
+        best_solution, best_fitness = base.first_best(genomes, fitness)
+        return State(
+            population=genomes,
+            fitness=fitness,
+            generation=jnp.zeros((), jnp.int32),
+            best_solution=best_solution,
+            best_fitness=best_fitness,
+            projection=self._draw_projection(key),
+        )
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def estimate_x0(self, key: Array, state: State, params: Params) -> PyTree:
+        """The noise-free origin that every member is estimated to come from.
+
+        Args:
+            key: the key that the next `ask` gets, to see the estimate that it will use.
+            state: an evaluated population.
+            params: see `Params`.
+
+        Returns:
+            A population of estimates: leaves (N, ...).
+        """
+        level, _, _ = self._plan(state, params)
+        return self.solution.unravel(self._denoise(key, state, params, level))
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def ask(self, key: Array, state: State, params: Params) -> tuple[PyTree, State]:
+        """Move the population one generation on.
+
+        Generation g < T takes the reverse step from alphas[g] to alphas[g + 1]. After that, with
+        ``after_schedule="stop"`` the population stays as it is; with ``"renoise"`` cycles of
+        R + 1 generations follow, R = renoise_fraction T: one forward move back to alphas[T - R],
+        then R reverse steps.
+
+        Args:
+            key: random key, consumed.
+            state: from `init` or `tell`.
+            params: see `Params`.
+
+        Returns:
+            (population to evaluate, state).
+        """
+        level, next_level, renoise = self._plan(state, params)
+        x0 = self._denoise(key, state, params, level)
+        noise_key, _ = jax.random.split(key)
+        noise = jax.random.normal(noise_key, x0.shape, x0.dtype)
+        moved = ddim.reverse_step(
+            state.population, x0, level, next_level, noise, params.noise_scale
+        )
+        if self.after_schedule == "renoise":
+            noisier = ddim.forward(state.population, params.alphas[-1], next_level, noise)
+            moved = jnp.where(renoise, noisier, moved)
+        else:
+            moved = jnp.where(
+                state.generation < params.alphas.shape[0] - 1, moved, state.population
+            )
+        # The moved genomes take the place of the parents when they are told.
+        return self.solution.unravel(moved), state
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def tell(
+        self, key: Array, population: PyTree, fitness: Array, state: State, params: Params
+    ) -> tuple[State, Metrics]:
+        """Take in the evaluated generation.
+
+        Args:
+            key: unused; evosax's signature.
+            population: what was evaluated: from `ask`, repaired if need be.
+            fitness: shape (N,), lower is better, NaN is failed.
+            state: from `ask`.
+            params: see `Params`.
+
+        Returns:
+            (state, metrics): `diffevo.algorithms.base.summarize` and ``alpha``, the signal level of
+            the told population.
+
+        Raises:
+            ValueError: a shape or structure does not fit.
+        """
+        del key
+        genomes = self.solution.ravel(population, self.population_size)
+        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
+        genomes, fitness = base.contain(genomes, fitness, state.population)
+        best_solution, best_fitness = archive.update_best(
+            state.best_solution, state.best_fitness, genomes, fitness
+        )
+        state = state.replace(
+            population=genomes,
+            fitness=fitness,
+            generation=state.generation + 1,
+            best_solution=best_solution,
+            best_fitness=best_fitness,
+        )
+        metrics = base.summarize(genomes, fitness, best_fitness, state.generation)
+        level, _, _ = self._plan(state, params)
+        return state, metrics | {"alpha": level}
+
+    def _plan(self, state: State, params: Params) -> tuple[Array, Array, Array]:
+        """(alpha now, alpha after the next move, whether that move adds noise)."""
+        last = params.alphas.shape[0] - 1
+        repeated = jnp.clip(jnp.round(params.renoise_fraction * last), 1, last).astype(jnp.int32)
+        past = state.generation >= last
+        cycle = (state.generation - last) % (repeated + 1)
+        renoise = past & (cycle == 0)
+        start = last - repeated
+        now = jnp.where(past, jnp.where(renoise, last, start + cycle - 1), state.generation)
+        then = jnp.where(renoise, start, now + 1)
+        return params.alphas[now], params.alphas[jnp.minimum(then, last)], renoise
+
+    def _denoise(self, key: Array, state: State, params: Params, alpha: Array) -> Array:
+        """Estimated origins (N, D) of the evaluated population at level alpha."""
+        _, anchor_key = jax.random.split(key)
+        log_weights = self.weighting(state.fitness, state.population, params.temperature)
+        latent = None
+        if state.projection is not None:
+            latent = projection.project(state.projection, state.population)
+        anchors = None
+        if self.num_anchors is not None:
+            anchors = jax.random.choice(
+                anchor_key, self.population_size, (self.num_anchors,), replace=False
+            )
+        return posterior.estimate_x0(
+            state.population,
+            log_weights,
+            alpha,
+            latent=latent,
+            anchors=anchors,
+            method=self.method,
+            block_size=self.block_size,
+        )
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class DiffusionEvolution(_AnalyticDenoising):
+    """Diffusion Evolution: see the module's first lines for what it computes.
+
+    Attributes:
+        population_size: N >= 1; a few hundred is usual, much more than an evolution strategy's.
+        solution: template of one solution, any pytree of floating-point arrays.
+        num_generations: T >= 1, the length of the schedule: T asks make T moves.
+        schedule: a name in `diffevo.schedules.SCHEDULES` or a hashable function of T.
+        num_schedule_steps: accelerated sampling: build this many steps, keep T of them.
+        weighting: how fitness becomes weight; scale-free by default (`diffevo.weighting`).
+        after_schedule: what `ask` does past generation T: "renoise" and go on, or "stop" moving.
+        method: how the posterior mean is summed (`diffevo.core.posterior`).
+        num_anchors: sum over this many members, drawn anew each generation, instead of all.
+        block_size: rows of the population handled at a time; None chooses.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Reference: arXiv 2410.02543, algorithm 1.
+    """
+
+    def _draw_projection(self, key: Array) -> None:
+        del key

@@ -1,0 +1,47 @@
+r"""Latent Space Diffusion Evolution: neighbourhoods in a random projection z = E x.
+
+The sum over the population is the same as in Diffusion Evolution, but with the kernel
+N(z_t; sqrt(alpha_t) z, (1 - alpha_t) I) in d dimensions, d small (eq. 12). In thousands of
+dimensions every member is far from every other one and selection dies; in the projection they
+still are neighbours. There is no decoder: the mean is taken over the genomes themselves.
+
+Reference: Zhang et al., arXiv 2410.02543, algorithm 2.
+"""
+
+import dataclasses
+from typing import final
+
+from jax import Array
+
+from diffevo.algorithms.diffusion_evolution import _AnalyticDenoising
+from diffevo.core.projection import random_projection
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class LatentDiffusionEvolution(_AnalyticDenoising):
+    """Latent Space Diffusion Evolution: see the module's first lines for what it computes.
+
+    Attributes (those of `diffevo.DiffusionEvolution`, and):
+        num_latent_dims: d >= 1.
+        normalize_projection: scale the rows of E to unit norm.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+    """
+
+    num_latent_dims: int = dataclasses.field(default=2, kw_only=True)
+    normalize_projection: bool = dataclasses.field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the configuration."""
+        super().__post_init__()
+        if isinstance(self.num_latent_dims, bool) or not isinstance(self.num_latent_dims, int):
+            raise ValueError(f"num_latent_dims: expected an int >= 1, got {self.num_latent_dims!r}")
+        if self.num_latent_dims < 1:
+            raise ValueError(f"num_latent_dims: expected an int >= 1, got {self.num_latent_dims}")
+
+    def _draw_projection(self, key: Array) -> Array:
+        return random_projection(
+            key, self.num_latent_dims, self.num_dims, normalize=self.normalize_projection
+        ).astype(self.solution.dtype)

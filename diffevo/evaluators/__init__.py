@@ -1,0 +1,1 @@
+"""How a fitness is obtained, never what it is."""

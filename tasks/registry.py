@@ -1,0 +1,50 @@
+"""All tasks by name. What is registered here is tested by tests/tasks/test_tasks_contract.py."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tasks.base import Task
+from tasks.functions import (
+    BBOB_FUNCTIONS,
+    ackley,
+    bbob,
+    beale,
+    himmelblau,
+    rastrigin,
+    rosenbrock,
+    two_peaks,
+    two_peaks_step,
+)
+
+TASKS: dict[str, Callable[..., Task]] = {
+    "rosenbrock": rosenbrock,
+    "beale": beale,
+    "himmelblau": himmelblau,
+    "ackley": ackley,
+    "rastrigin": rastrigin,
+    **{f"rastrigin_{d}d": partial(rastrigin, d) for d in (4, 32, 256)},
+    **{f"rastrigin_2d_target_{d}d": partial(rastrigin, 2, d) for d in (4, 32, 256)},
+    "two_peaks": two_peaks,
+    "two_peaks_std_0.25": partial(two_peaks, std=0.25),
+    "two_peaks_step": two_peaks_step,
+    **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
+}
+
+
+def make(name: str, **options: Any) -> Task:
+    """The task registered under ``name``; options go to its factory.
+
+    Args:
+        name: key of ``TASKS``.
+        options: keyword arguments of the factory, e.g. ``num_dims=10, seed=3`` for BBOB.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in TASKS:
+        raise ValueError(f"name: expected one of {', '.join(TASKS)}; got {name!r}")
+    return TASKS[name](**options)
