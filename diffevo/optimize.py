@@ -124,7 +124,7 @@ def minimize(
 
     key = _as_key(seed)
     state, history = search.start(key, box, params, _initial(x0, spec, box), num_generations)
-    target = -jnp.inf if ftarget is None else jnp.asarray(_sign * ftarget, spec.dtype)
+    target = jnp.asarray(-jnp.inf if ftarget is None else _sign * ftarget, spec.dtype)
     finishes = getattr(algorithm, "after_schedule", None) == "stop"
     last = min(num_generations, params.alphas.shape[0] - 1) if finishes else num_generations
 

@@ -24,7 +24,7 @@ from jax import Array
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.core import archive, ddim, posterior, projection, schedules
-from diffevo.core.weighting import RankBased, Weighting
+from diffevo.core.weighting import ScaleFree, Weighting
 
 
 class State(struct.PyTreeNode):
@@ -65,7 +65,7 @@ class _AnalyticDenoising(abc.ABC):
     _: dataclasses.KW_ONLY
     schedule: str | schedules.Schedule = "cosine"
     num_schedule_steps: int | None = None
-    weighting: Weighting = dataclasses.field(default_factory=RankBased)
+    weighting: Weighting = dataclasses.field(default_factory=ScaleFree)
     after_schedule: Literal["renoise", "stop"] = "renoise"
     method: posterior.Method = "exact"
     num_anchors: int | None = None
@@ -102,7 +102,7 @@ class _AnalyticDenoising(abc.ABC):
         return Params(
             alphas=alphas.astype(dtype),
             # Chosen with the default weighting, see experiments/weighting.
-            noise_scale=jnp.asarray(0.3, dtype),
+            noise_scale=jnp.asarray(0.5, dtype),
             temperature=jnp.asarray(1.0, dtype),
             renoise_fraction=jnp.asarray(0.5, dtype),
         )

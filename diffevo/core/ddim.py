@@ -24,10 +24,26 @@ def sigma(alpha: ArrayLike, alpha_next: ArrayLike, noise_scale: ArrayLike) -> Ar
     Returns:
         sigma, a scalar >= 0.
     """
+    fresh, _ = _variance_shares(alpha, alpha_next, noise_scale)
+    return jnp.sqrt(fresh * (1.0 - jnp.asarray(alpha_next)))
+
+
+def _variance_shares(
+    alpha: ArrayLike, alpha_next: ArrayLike, noise_scale: ArrayLike
+) -> tuple[Array, Array]:
+    """Shares of the variance 1 - alpha' that are fresh noise and old noise; they add up to 1.
+
+    With r = (alpha' - alpha) / (alpha' (1 - alpha)), the fresh share is eta^2 r and the old one
+    1 - eta^2 r = (1 - eta^2) r + alpha (1 - alpha') / (alpha' (1 - alpha)): written so, nothing
+    nearly equal is subtracted at either end of a schedule.
+    """
     alpha, alpha_next = jnp.asarray(alpha), jnp.asarray(alpha_next)
-    remaining = 1.0 - alpha_next
-    variance = remaining / (1.0 - alpha) * (1.0 - alpha / alpha_next)
-    return jnp.minimum(noise_scale * jnp.sqrt(variance), jnp.sqrt(remaining))
+    scale = alpha_next * (1.0 - alpha)
+    ratio = (alpha_next - alpha) / scale
+    eta_squared = jnp.asarray(noise_scale) ** 2
+    old = (1.0 - eta_squared) * ratio + alpha * (1.0 - alpha_next) / scale
+    # Above noise_scale = 1 the fresh noise may ask for more than the whole.
+    return jnp.minimum(eta_squared * ratio, 1.0), jnp.clip(old, 0.0, 1.0)
 
 
 def reverse_step(
@@ -55,10 +71,14 @@ def reverse_step(
         x' at level alpha', shape (N, D).
     """
     alpha, alpha_next = jnp.asarray(alpha), jnp.asarray(alpha_next)
-    fresh = sigma(alpha, alpha_next, noise_scale)
-    # Rounding can push the difference below zero where noise_scale >= 1 takes all that is left.
-    kept = jnp.sqrt(jnp.maximum(1.0 - alpha_next - fresh**2, 0.0) / (1.0 - alpha))
-    return kept * population + (jnp.sqrt(alpha_next) - kept * jnp.sqrt(alpha)) * x0 + fresh * noise
+    fresh, old = _variance_shares(alpha, alpha_next, noise_scale)
+    remaining = 1.0 - alpha_next
+    kept = jnp.sqrt(remaining * old / (1.0 - alpha))
+    return (
+        kept * population
+        + (jnp.sqrt(alpha_next) - kept * jnp.sqrt(alpha)) * x0
+        + jnp.sqrt(remaining * fresh) * noise
+    )
 
 
 def forward(population: Array, alpha: ArrayLike, alpha_next: ArrayLike, noise: Array) -> Array:

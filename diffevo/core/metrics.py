@@ -77,7 +77,8 @@ def coverage(points: Array, low: ArrayLike, high: ArrayLike, num_cells: int) -> 
     Returns:
         Occupied cells / num_cells^D, in [0, 1].
     """
-    scaled = (points - low) / (jnp.asarray(high) - low) * num_cells
+    low, high = (jnp.broadcast_to(side, points.shape) for side in (low, high))
+    scaled = (points - low) / (high - low) * num_cells
     inside = jnp.all((points >= low) & (points <= high), axis=1)
     # The upper edge belongs to the last cell; centres, so that rounding finds the cell.
     cells = jnp.minimum(jnp.floor(scaled), num_cells - 1)
@@ -110,7 +111,9 @@ def distinct_optima(
     Returns:
         The number found, an integer in [0, K].
     """
-    squared = jax.vmap(lambda optimum: jnp.sum((points - optimum) ** 2, axis=1))(optima)  # (K, n)
+    squared = jax.vmap(lambda optimum: jnp.sum((points - optimum[None, :]) ** 2, axis=1))(
+        optima
+    )  # (K, n)
     nearest = jnp.argmin(squared, axis=0)[None, :] == jnp.arange(optima.shape[0])[:, None]
     hit = nearest & (squared <= jnp.asarray(radius) ** 2)
     if fitness is not None:
@@ -136,4 +139,4 @@ def top_k(points: Array, fitness: Array, k: int) -> tuple[Array, Array]:
 
 def diversity(points: Array) -> Array:
     """Root-mean-square distance to the centroid, per dimension: 1 for a unit Gaussian."""
-    return jnp.sqrt(jnp.mean((points - jnp.mean(points, axis=0)) ** 2))
+    return jnp.sqrt(jnp.mean((points - jnp.mean(points, axis=0, keepdims=True)) ** 2))

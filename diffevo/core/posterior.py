@@ -95,7 +95,10 @@ def estimate_x0(
         block_size: rows handled at a time; None chooses.
 
     Returns:
-        x0, shape (N, D): convex combinations of the population.
+        x0, shape (N, D): convex combinations of the population. In float32 the weights carry a
+        relative error of about 1e-7 |z - centroid|^2 / (1 - alpha) beyond 3 kernel dimensions,
+        where distances come from a product: nothing for a population that is as wide as its noise,
+        but within tight clusters far apart late in a schedule it can reach a per cent.
 
     Reference: arXiv 2410.02543, eq. 8, 9 and 12.
     """
@@ -105,7 +108,7 @@ def estimate_x0(
     # Coordinates in which the kernel is 2^(-|y_i - y_j|^2), about the centroid: late in a run the
     # clusters are small and far from the origin.
     scale = jnp.sqrt(_LOG2_E * root / (2.0 * (1.0 - alpha)))
-    y = (coordinates - jnp.mean(coordinates, axis=0)) * scale
+    y = (coordinates - jnp.mean(coordinates, axis=0, keepdims=True)) * scale
     log2_weights = _LOG2_E * (
         log_weights + root / (2.0 * (1.0 + root)) * jnp.sum(coordinates**2, axis=1)
     )
@@ -129,11 +132,12 @@ def estimate_x0(
 
 
 def _exp2(exponent: Array) -> Array:
-    """2^exponent for exponents <= 0; 0 below the normal range.
+    """2^exponent for exponents <= 0; below 2^-126 it stays there: 1e-38 instead of 0.
 
-    XLA's exp spends half of its time on cases that do not occur here; this one is about 1.4 times
-    faster in place on a CPU. The fraction's power is a polynomial, relative error below 1e-7; the
-    integer part is added to the exponent bits.
+    XLA's exp spends half of its time on cases that do not occur here; in place on a CPU this one is
+    1.4 to 2 times faster. The fraction's power is a polynomial, relative error below 1e-7; the
+    integer part is added to the exponent bits. Sums are about 1 or checked not to be thin, so that
+    1e-38 for a failed member means nothing.
     """
     if exponent.dtype != jnp.float32 or jax.default_backend() != "cpu":
         return jnp.exp2(exponent)
@@ -144,7 +148,7 @@ def _exp2(exponent: Array) -> Array:
     for coefficient in _EXP2_COEFFICIENTS[1:]:
         power = power * fraction + jnp.float32(coefficient)
     bits = lax.bitcast_convert_type(power, jnp.int32) + (floor.astype(jnp.int32) << 23)
-    return jnp.where(exponent > -126.0, lax.bitcast_convert_type(bits, jnp.float32), 0.0)
+    return lax.bitcast_convert_type(bits, jnp.float32)
 
 
 # 2^f on [0, 1], highest power first: interpolated at the Chebyshev nodes, rounded to float32.
@@ -299,46 +303,63 @@ def _sum_by_tiles(
     num_members = values.shape[0]
     num_blocks, edge = _blocks(num_members, block_size or _TILE)
     total = num_blocks * edge
-    y_blocks = _pad_rows(y, total).reshape(num_blocks, edge, -1)
-    extended = _pad_rows(_weighted(values, log2_weights), total).reshape(num_blocks, edge, -1)
-    # Padding neither attracts (as a key) nor asks for anything (as a query).
-    as_key = _pad_rows(log2_weights, total, -jnp.inf).reshape(num_blocks, edge).max(axis=1)
-    as_query = _pad_rows(log2_weights, total, jnp.inf).reshape(num_blocks, edge).min(axis=1)
-    negligible = math.log2(_NEGLIGIBLE / num_members)
-    diagonal = jnp.eye(edge, dtype=bool)
 
-    def multiply(kernel, right):
-        return jnp.matmul(kernel, right, precision=lax.Precision.HIGHEST)
+    def blocks(array, padding=0.0):
+        return _pad_rows(array, total, padding).reshape(num_blocks, edge, *array.shape[1:])
+
+    y_blocks, extended = blocks(y), blocks(_weighted(values, log2_weights))
+    # Column sums keep the transposed layout: K^T V is three times slower here than V^T K.
+    transposed = jnp.swapaxes(extended, 1, 2)
+    # Padding neither attracts (as a key) nor asks for anything (as a query).
+    as_key, as_query = blocks(log2_weights, -jnp.inf), blocks(log2_weights, jnp.inf)
+    negligible = math.log2(_NEGLIGIBLE / num_members)
+
+    def multiply(left, right):
+        return jnp.matmul(left, right, precision=lax.Precision.HIGHEST)
 
     def own_tile(i):
+        diagonal = jnp.eye(edge, dtype=bool)
         exponent = _kernel_exponent(y_blocks[i], y_blocks[i])
-        largest = jnp.max(jnp.where(diagonal, -jnp.inf, exponent))
+        influence = exponent + as_key[i][None, :] - as_query[i][:, None]
         return lax.cond(
-            largest + as_key[i] - as_query[i] < negligible,
+            jnp.max(jnp.where(diagonal, -jnp.inf, influence)) < negligible,
             lambda: extended[i],
             lambda: multiply(_exp2(jnp.where(diagonal, 0.0, exponent)), extended[i]),
         )
 
-    def outer(i, sums):
+    def outer(i, carry):
         def inner(j, carry):
-            sums, row_sums = carry
+            row_sums, column_sums, own = carry
             exponent = _kernel_exponent(y_blocks[i], y_blocks[j])
-            reach = jnp.maximum(as_key[j] - as_query[i], as_key[i] - as_query[j])
+            influence = exponent + jnp.maximum(
+                as_key[j][None, :] - as_query[i][:, None],
+                as_key[i][:, None] - as_query[j][None, :],
+            )
 
-            def add():
+            def both_sums():
                 kernel = _exp2(exponent)
-                column_sums = sums[j] + multiply(kernel.T, extended[i])
-                return sums.at[j].set(column_sums), row_sums + multiply(kernel, extended[j])
+                return multiply(transposed[i], kernel), multiply(kernel, extended[j])
 
-            return lax.cond(jnp.max(exponent) + reach < negligible, lambda: (sums, row_sums), add)
+            def nothing():
+                return jnp.zeros_like(transposed[i]), jnp.zeros_like(extended[j])
 
-        sums, row_sums = lax.fori_loop(i + 1, num_blocks, inner, (sums, own_tile(i)))
-        return sums.at[i].add(row_sums)
+            # Two failed members make a NaN here, and NaN is not below: nothing is skipped.
+            columns, more = lax.cond(jnp.max(influence) < negligible, nothing, both_sums)
+            return row_sums, column_sums.at[j].add(columns), own + more
+
+        row_sums, column_sums = carry
+        row_sums, column_sums, own = lax.fori_loop(
+            i + 1, num_blocks, inner, (row_sums, column_sums, own_tile(i))
+        )
+        return row_sums.at[i].set(own), column_sums
 
     if num_blocks == 1:
         sums = own_tile(0)[None]
     else:
-        sums = lax.fori_loop(0, num_blocks, outer, jnp.zeros_like(extended))
+        row_sums, column_sums = lax.fori_loop(
+            0, num_blocks, outer, (jnp.zeros_like(extended), jnp.zeros_like(transposed))
+        )
+        sums = row_sums + jnp.swapaxes(column_sums, 1, 2)
     return _resum_thin(sums.reshape(total, -1)[:num_members], y, values, log2_weights)
 
 
@@ -368,7 +389,7 @@ def _sum_by_grid(
     num_members, num_axes = y.shape
     cells = _GRID_CELLS[num_axes]
     y = y / math.sqrt(_LOG2_E)  # the kernel is exp(-|y_i - y_j|^2) in this function
-    low, high = jnp.min(y, axis=0), jnp.max(y, axis=0)
+    low, high = jnp.min(y, axis=0, keepdims=True), jnp.max(y, axis=0, keepdims=True)
     # Splines reach one node beyond the points' cell on the left and two on the right.
     spacing = jnp.max(high - low) / (cells - 4)
 

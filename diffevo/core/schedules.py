@@ -21,11 +21,10 @@ from jax import Array
 Schedule = Callable[[int], Array]
 
 
-def _check_num_generations(num_generations: int) -> None:
-    if isinstance(num_generations, bool) or not isinstance(num_generations, int | np.integer):
-        raise ValueError(f"num_generations: expected an int >= 1, got {num_generations!r}")
-    if num_generations < 1:
-        raise ValueError(f"num_generations: expected an int >= 1, got {num_generations}")
+def _check_num_generations(num_generations: int, name: str = "num_generations") -> None:
+    is_int = isinstance(num_generations, int | np.integer) and not isinstance(num_generations, bool)
+    if not is_int or num_generations < 1:
+        raise ValueError(f"{name}: expected an int >= 1, got {num_generations!r}")
 
 
 def cosine(num_generations: int) -> Array:
@@ -161,7 +160,8 @@ def subsequence(
         chosen = np.round(np.linspace(0, num_steps, num_generations + 1)).astype(int)
     else:
         chosen = np.asarray(indices)
-        increasing = chosen.ndim == 1 and len(chosen) >= 2 and bool(np.all(np.diff(chosen) > 0))
+        whole = chosen.ndim == 1 and len(chosen) >= 2 and np.issubdtype(chosen.dtype, np.integer)
+        increasing = whole and bool(np.all(np.diff(chosen) > 0))
         if not increasing or chosen[0] < 0 or chosen[-1] > num_steps:
             raise ValueError(
                 "indices: expected at least two strictly increasing integers in "
@@ -198,7 +198,16 @@ def build(
         if schedule not in SCHEDULES:
             raise ValueError(f"schedule: expected one of {sorted(SCHEDULES)}, got {schedule!r}")
         schedule = SCHEDULES[schedule]
-    steps = num_generations if num_schedule_steps is None else num_schedule_steps
+    _check_num_generations(num_generations)
+    steps = num_generations
+    if num_schedule_steps is not None:
+        steps = num_schedule_steps
+        _check_num_generations(steps, "num_schedule_steps")
+        if steps < num_generations:
+            raise ValueError(
+                f"num_schedule_steps: expected at least num_generations={num_generations}, "
+                f"got {steps}"
+            )
     # A schedule is made of static numbers only: evaluate it now even inside somebody's jit.
     with jax.ensure_compile_time_eval():
         alphas = schedule(steps)

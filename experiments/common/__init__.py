@@ -1,0 +1,1 @@
+"""What experiments share: provenance, results on disk, statistics, progress, tables, figures."""

@@ -1,0 +1,78 @@
+"""Summaries of repetitions."""
+
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from numpy.typing import ArrayLike
+
+
+def summarize(
+    values: ArrayLike, confidence: float = 0.95, num_resamples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """Mean, spread and median of one number over repetitions.
+
+    Args:
+        values: shape (n,), n >= 1; those that are not finite are left out and counted.
+        confidence: level of the interval, in (0, 1).
+        num_resamples: bootstrap samples, >= 1.
+        seed: of the bootstrap: the same values give the same interval.
+
+    Returns:
+        ``n`` (finite values), ``num_failed``, ``mean``, ``sd`` (n - 1 in the denominator; 0 for a
+        single value), ``median``, and ``low``, ``high``: the percentile bootstrap interval of the
+        median (scipy.stats.bootstrap). All None where no value is finite.
+    """
+    values = np.asarray(values, np.float64).ravel()
+    finite = values[np.isfinite(values)]
+    summary: dict[str, Any] = {"n": int(finite.size), "num_failed": int(values.size - finite.size)}
+    if finite.size == 0:
+        return summary | dict.fromkeys(("mean", "sd", "median", "low", "high"))
+    median = float(np.median(finite))
+    low = high = median
+    # A constant sample has a constant bootstrap distribution; scipy would warn about it.
+    if np.ptp(finite) > 0:
+        interval = scipy.stats.bootstrap(
+            (finite,),
+            np.median,
+            n_resamples=num_resamples,
+            confidence_level=confidence,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    return summary | {
+        "mean": float(np.mean(finite)),
+        "sd": float(np.std(finite, ddof=1)) if finite.size > 1 else 0.0,
+        "median": median,
+        "low": low,
+        "high": high,
+    }
+
+
+def difference(first: ArrayLike, second: ArrayLike, seed: int = 0) -> dict[str, float]:
+    """How much two independent samples differ in the mean, and how sure that is.
+
+    Args:
+        first: shape (n,), n >= 2.
+        second: shape (m,), m >= 2.
+        seed: of the bootstrap.
+
+    Returns:
+        ``difference`` (mean of first minus mean of second) with its 95 % percentile bootstrap
+        interval ``low``, ``high``, and ``p``, the two-sided Mann-Whitney probability.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    gap = float(first.mean() - second.mean())
+    low = high = gap
+    if np.ptp(first) > 0 or np.ptp(second) > 0:
+        interval = scipy.stats.bootstrap(
+            (first, second),
+            lambda a, b, axis=-1: np.mean(a, axis=axis) - np.mean(b, axis=axis),
+            n_resamples=2000,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    p = scipy.stats.mannwhitneyu(first, second).pvalue
+    return {"difference": gap, "low": low, "high": high, "p": float(p)}

@@ -1,0 +1,36 @@
+"""The same rows as a table in the terminal and in Markdown."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+Rows = Sequence[Sequence[str]]
+
+
+def terminal(title: str, header: Sequence[str], rows: Rows, caption: str | None = None) -> Table:
+    """A rich table: the first column to the left, the others to the right."""
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def markdown(header: Sequence[str], rows: Rows) -> str:
+    """A Markdown table, ending in a newline."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+    rule = "|---|" + "---:|" * (len(header) - 1) + "\n"
+    return line(header) + rule + "".join(line(row) for row in rows)

@@ -1,0 +1,1 @@
+"""The demonstration: table 1, small."""

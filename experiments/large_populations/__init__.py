@@ -1,0 +1,1 @@
+"""Beyond exactness: anchors and the grid."""

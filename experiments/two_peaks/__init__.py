@@ -1,0 +1,1 @@
+"""Two equal peaks held at once."""

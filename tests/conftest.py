@@ -1,0 +1,55 @@
+"""What holds for every test: types checked in core, strict promotion, one compilation cache."""
+
+import importlib.util
+import os
+import pathlib
+from collections.abc import Iterator
+
+# Figures are written, never shown; must be said before anybody imports matplotlib.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jax
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Annotations of `diffevo.core` are checked on every call. Only there: the hook breaks flax's
+# state classes under vmap and scan. It must stand before the first import of diffevo.
+install_import_hook("diffevo.core", "beartype.beartype")
+
+# Most of the suite's time is XLA's; a second run reads the compilations of the first.
+jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+# Where the library's own arithmetic is tested, no rank or dtype may be promoted silently. evosax
+# and the plotting helpers rely on promotion, so the rest of the suite runs with JAX's defaults.
+STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "algorithms"))
+
+# Without the extra `experiments` the library's tests must still run.
+HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("evosax", "matplotlib", "ribs", "cma"))
+collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
+
+
+@pytest.fixture(autouse=True)
+def strict_promotion(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Forbid silent promotion in the tests of `diffevo.core` and `diffevo.algorithms`."""
+    if any(folder in request.path.parents for folder in STRICT_FOLDERS):
+        with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+            yield
+    else:
+        yield
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    """One fixed random key."""
+    return jax.random.key(20261122)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """One fixed numpy generator."""
+    return np.random.default_rng(20261122)

@@ -1,0 +1,284 @@
+"""minimize, maximize, the search space and the detection of fitness functions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import diffevo
+from diffevo import optimize, space
+from diffevo.evaluators.traceable import batch_function
+
+BOX = (np.full(2, -4.0), np.full(2, 4.0))
+
+
+def sphere(x):
+    return jnp.sum((x - 1.0) ** 2)
+
+
+def himmelblau(x):
+    return (x[..., 0] ** 2 + x[..., 1] - 11) ** 2 + (x[..., 0] + x[..., 1] ** 2 - 7) ** 2
+
+
+def test_minimize_finds_the_sphere_s_minimum():
+    result = diffevo.minimize(sphere, BOX, budget=6000, population_size=200, seed=1)
+    assert result.fun < 1e-2
+    np.testing.assert_allclose(result.x, 1.0, atol=0.1)
+    assert (result.nfev, result.nit) == (6000, 29)
+    assert result.success
+    assert result.stop_reason == "budget"
+    np.testing.assert_allclose(result.fun, sphere(result.x), rtol=1e-5)
+
+
+def test_all_four_optima_of_himmelblau_stay_in_the_population():
+    optima = np.array(
+        [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
+    )
+    result = diffevo.minimize(himmelblau, BOX, budget=20_000, seed=0)
+    distance = np.linalg.norm(np.asarray(result.population)[:, None] - optima[None], axis=-1)
+    assert np.all(distance.min(axis=0) < 0.5)
+
+
+def test_history_is_monotone_and_complete():
+    result = diffevo.minimize(sphere, BOX, budget=3000, population_size=100)
+    assert {values.shape for values in result.history.values()} == {(30,)}
+    np.testing.assert_array_equal(result.history["generation"], np.arange(30))
+    assert np.all(np.diff(result.history["best_fitness"]) <= 0)
+    assert result.history["best_fitness"][-1] == np.float32(result.fun)
+    assert np.all(np.isfinite(result.history["alpha"]))
+
+
+def test_maximize_mirrors_minimize_in_the_users_sign():
+    low = diffevo.minimize(sphere, BOX, budget=2000, seed=3)
+    high = diffevo.maximize(lambda x: -sphere(x), BOX, budget=2000, seed=3)
+    assert high.fun == -low.fun
+    np.testing.assert_array_equal(high.x, low.x)
+    np.testing.assert_array_equal(high.fitness, -low.fitness)
+    for name in ("best_fitness", "mean_fitness", "best_fitness_in_generation"):
+        np.testing.assert_array_equal(high.history[name], -low.history[name])
+
+
+def test_ftarget_stops_in_the_users_sign():
+    for run, fun, target in (
+        (diffevo.minimize, sphere, 0.5),
+        (diffevo.maximize, lambda x: -sphere(x), -0.5),
+    ):
+        result = run(fun, BOX, budget=50_000, population_size=50, ftarget=target)
+        assert result.stop_reason == "ftarget"
+        assert result.nfev < 50_000
+        assert abs(result.fun) <= 0.5
+        assert len(result.history["generation"]) == result.nit + 1
+
+
+def test_callback_sees_every_generation_and_can_stop():
+    seen = []
+
+    def callback(info):
+        seen.append(info)
+        return info["generation"] >= 4
+
+    result = diffevo.maximize(lambda x: -sphere(x), BOX, budget=5000, callback=callback)
+    assert [int(info["generation"]) for info in seen] == [0, 1, 2, 3, 4]
+    assert result.stop_reason == "callback"
+    assert result.nit == 4
+    assert seen[-1]["nfev"] == result.nfev
+    assert seen[-1]["fun"] == result.fun < 0
+    np.testing.assert_array_equal(seen[-1]["x"], result.x)
+
+
+def test_a_callback_changes_nothing():
+    quiet = diffevo.minimize(sphere, BOX, budget=2000, seed=5)
+    watched = diffevo.minimize(sphere, BOX, budget=2000, seed=5, callback=lambda info: None)
+    np.testing.assert_array_equal(quiet.population, watched.population)
+
+
+def test_seed_is_an_int_or_a_key():
+    a = diffevo.minimize(sphere, BOX, budget=1000, seed=7)
+    b = diffevo.minimize(sphere, BOX, budget=1000, seed=jax.random.key(7))
+    c = diffevo.minimize(sphere, BOX, budget=1000, seed=8)
+    np.testing.assert_array_equal(a.population, b.population)
+    assert not np.array_equal(a.population, c.population)
+
+
+def test_solutions_stay_within_bounds_and_the_optimum_may_lie_on_one():
+    seen_low = diffevo.minimize(lambda x: jnp.sum(x), BOX, budget=5000)
+    assert np.all(np.asarray(seen_low.population) >= -4.0)
+    assert np.all(np.asarray(seen_low.population) <= 4.0)
+    assert seen_low.fun < -7.0
+
+
+def test_pytree_solution_with_bounds_per_leaf():
+    x0 = {"a": np.ones(3, np.float32), "b": np.float32(2.0)}
+    bounds = ({"a": -2.0 * np.ones(3), "b": 0.0}, {"a": 2.0 * np.ones(3), "b": 5.0})
+    result = diffevo.minimize(
+        lambda p: jnp.sum(p["a"] ** 2) + p["b"], bounds, x0=x0, budget=6000, seed=0
+    )
+    assert result.x["a"].shape == (3,)
+    assert result.x["b"].shape == ()
+    assert result.fun < 1.0
+    assert np.all(np.asarray(result.population["b"]) >= 0.0)
+
+
+def test_x0_is_evaluated_and_scale_spreads_an_unbounded_start():
+    start = np.array([7.0, -3.0], np.float32)
+    result = diffevo.minimize(
+        lambda x: jnp.sum((x - start) ** 2), x0=start, scale=0.1, budget=64, population_size=32
+    )
+    assert result.fun == 0.0
+    assert np.std(np.asarray(result.population), axis=0).max() < 0.3
+
+
+def test_bounds_alone_may_be_a_number_on_one_side():
+    result = diffevo.minimize(sphere, (-4.0, np.full(2, 4.0)), budget=400)
+    assert result.x.shape == (2,)
+
+
+def test_function_of_a_population_gives_the_same_run():
+    single = diffevo.minimize(sphere, BOX, budget=2000, seed=2)
+    whole = diffevo.minimize(
+        lambda xs: jnp.sum((xs - 1.0) ** 2, axis=1), BOX, budget=2000, seed=2, batched=True
+    )
+    np.testing.assert_allclose(single.population, whole.population, rtol=1e-4, atol=1e-4)
+
+
+def test_failed_evaluations_do_no_harm_and_are_counted():
+    def half_fails(x):
+        return jnp.where(x[0] < 0.0, jnp.nan, sphere(x))
+
+    result = diffevo.minimize(half_fails, BOX, budget=6000, seed=0)
+    assert result.fun < 1e-2
+    assert result.history["num_failed"][0] > 0
+    assert np.all(np.isfinite(np.asarray(result.population)))
+
+
+def test_all_failed_says_so():
+    result = diffevo.minimize(lambda x: jnp.nan * x[0], BOX, budget=400)
+    assert not result.success
+    assert np.all(np.isnan(result.fitness))
+    assert np.all(np.isfinite(np.asarray(result.population)))
+
+
+@pytest.mark.parametrize("name", ["diffusion_evolution", "latent_diffusion_evolution"])
+def test_algorithm_by_name(name):
+    assert diffevo.minimize(sphere, BOX, budget=3000, algorithm=name).fun < 0.1
+
+
+def test_an_instance_that_stops_ends_with_its_schedule():
+    algorithm = diffevo.DiffusionEvolution(
+        32, np.zeros(2, np.float32), num_generations=5, after_schedule="stop"
+    )
+    result = diffevo.minimize(sphere, BOX, budget=3200, algorithm=algorithm)
+    assert (result.stop_reason, result.nit, result.nfev) == ("schedule", 5, 192)
+
+
+def test_an_instance_that_goes_on_uses_the_budget_and_its_params():
+    algorithm = diffevo.DiffusionEvolution(32, np.zeros(2, np.float32), num_generations=5)
+    params = algorithm.default_params.replace(temperature=jnp.float32(0.5))
+    result = diffevo.minimize(sphere, BOX, budget=640, algorithm=algorithm, params=params)
+    assert (result.stop_reason, result.nit) == ("budget", 19)
+    default = diffevo.minimize(sphere, BOX, budget=640, algorithm=algorithm)
+    assert not np.array_equal(result.population, default.population)
+
+
+def test_a_second_call_compiles_nothing():
+    traces = []
+
+    def counted(x):
+        traces.append(1)
+        return sphere(x)
+
+    diffevo.minimize(counted, BOX, budget=1000, seed=0)
+    first = len(traces)
+    diffevo.minimize(counted, (BOX[0] - 1.0, BOX[1]), budget=1000, seed=1, ftarget=-1.0)
+    assert first > 0
+    assert len(traces) == first
+
+
+def test_progress_bar_draws_on_standard_error(capsys):
+    diffevo.minimize(sphere, BOX, budget=400, progress=True)
+    assert "400/400" in capsys.readouterr().err
+    diffevo.minimize(sphere, BOX, budget=400, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"fun": 3}, ["fun", "function", "int"]),
+        ({"fun": lambda x: x}, ["fun", "scalar", "(2,)"]),
+        ({"fun": lambda x: "a"}, ["fun", "str"]),
+        ({"fun": lambda x: np.asarray(x).sum()}, ["fun", "traceable", "TracerArrayConversion"]),
+        ({"fun": lambda x: 1 / 0}, ["fun", "ZeroDivisionError"]),
+        ({"fun": lambda x: x[0] + 1j}, ["fun", "real", "complex"]),
+        ({"bounds": None}, ["bounds", "x0", "neither"]),
+        ({"bounds": (0.0, 1.0)}, ["bounds", "arrays"]),
+        ({"bounds": 3}, ["bounds", "pair", "3"]),
+        ({"bounds": (BOX[1], BOX[0])}, ["bounds", "low < high"]),
+        ({"bounds": (BOX[0], BOX[1] * np.inf)}, ["bounds", "finite"]),
+        ({"bounds": (BOX[0], np.full(3, 4.0))}, ["bounds[0]", "broadcast"]),
+        ({"x0": np.full(2, 9.0)}, ["x0", "within"]),
+        ({"x0": np.full(2, np.nan), "bounds": None}, ["x0", "finite"]),
+        ({"x0": np.zeros(2), "bounds": None, "scale": -1.0}, ["scale", "> 0", "-1.0"]),
+        ({"x0": np.zeros(2, int), "bounds": None}, ["floating", "int"]),
+        ({"budget": 1}, ["budget", "1"]),
+        ({"budget": 2.5}, ["budget", "2.5"]),
+        ({"budget": 100, "population_size": 60}, ["budget", "2 * 60", "100"]),
+        ({"population_size": 0}, ["population_size", "0"]),
+        ({"population_size": 1.5}, ["population_size", "1.5"]),
+        ({"algorithm": "nope"}, ["algorithm", "diffusion_evolution", "nope"]),
+        ({"seed": 1.5}, ["seed", "1.5"]),
+        ({"seed": True}, ["seed", "True"]),
+        ({"batched": True}, ["fun", "population"]),
+        (
+            {"algorithm": diffevo.DiffusionEvolution(8, np.zeros(3, np.float32), 5)},
+            ["algorithm", "(3,)"],
+        ),
+        (
+            {
+                "algorithm": diffevo.DiffusionEvolution(8, np.zeros(2, np.float32), 5),
+                "population_size": 9,
+            },
+            ["population_size", "8", "9"],
+        ),
+    ],
+)
+def test_bad_input_is_refused_by_name(arguments, words):
+    options = {"fun": sphere, "bounds": BOX, "budget": 400} | arguments
+    with pytest.raises(ValueError, match=r".+") as error:
+        diffevo.minimize(**options)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_unhashable_function_works():
+    class Weighted:
+        __hash__ = None
+
+        def __call__(self, x):
+            return sphere(x)
+
+    assert diffevo.minimize(Weighted(), BOX, budget=2000).fun < 0.1
+
+
+def test_box_decodes_into_the_box_and_encodes_back():
+    box, spec = space.make_box((np.array([-1.0, 2.0, 0.0]), np.array([1.0, 7.0, 0.5])), None, 1.0)
+    genomes = 3.0 * jax.random.normal(jax.random.key(0), (500, 3))
+    solutions = np.asarray(box.decode(genomes))
+    assert np.all(solutions >= np.array([-1.0, 2.0, 0.0]) - 1e-6)
+    assert np.all(solutions <= np.array([1.0, 7.0, 0.5]) + 1e-6)
+    np.testing.assert_allclose(box.decode(box.encode(solutions)), solutions, atol=1e-5)
+    assert spec.num_dims == 3
+    # Reflection: 0.3 beyond the upper bound is 0.3 within it.
+    np.testing.assert_allclose(
+        box.decode(jnp.array([1.3, 1.3, 1.3])), box.decode(jnp.array([0.7, 0.7, 0.7])), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("batched", [None, True])
+def test_batch_function_prefers_one_solution_unless_told(batched):
+    fun = batch_function(lambda x: jnp.sum(x**2, axis=-1), jnp.zeros(3), 5, batched)
+    np.testing.assert_allclose(fun(jnp.ones((5, 3))), 3.0)
+
+
+def test_the_cache_of_compiled_searches_is_bounded():
+    assert optimize._compiled.cache_info().maxsize == 16
