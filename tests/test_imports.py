@@ -30,7 +30,6 @@ OPTIONAL = {
     "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
     "matplotlib": ("experiments/",),
     "optax": ("experiments/common/baselines",),
-    "pandas": ("experiments/",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines",),
     "scipy": ("experiments/",),

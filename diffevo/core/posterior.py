@@ -53,20 +53,26 @@ _GRID_CELLS = {1: 4096, 2: 768, 3: 128}
 _GRID_MAX_SPACING = 0.354  # in units where the kernel is exp(-r^2): half a standard deviation
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def check_options(
     population_size: int, method: str, num_anchors: int | None, block_size: int | None
 ) -> None:
     """Raise ValueError unless the options of `estimate_x0` make sense together."""
     if method not in get_args(Method):
         raise ValueError(f"method: expected one of {get_args(Method)}, got {method!r}")
-    if num_anchors is not None and not 1 <= num_anchors <= population_size:
+    if num_anchors is not None and not (
+        _is_int(num_anchors) and 1 <= num_anchors <= population_size
+    ):
         raise ValueError(
-            f"num_anchors: expected an int in [1, population_size={population_size}], "
+            f"num_anchors: expected an int in [1, population_size={population_size}] or None, "
             f"got {num_anchors!r}"
         )
     if num_anchors is not None and method != "exact":
         raise ValueError(f"num_anchors: expected None with method={method!r}, got {num_anchors}")
-    if block_size is not None and not (isinstance(block_size, int) and block_size >= 1):
+    if block_size is not None and not (_is_int(block_size) and block_size >= 1):
         raise ValueError(f"block_size: expected an int >= 1 or None, got {block_size!r}")
 
 
@@ -400,7 +406,7 @@ def _sum_by_grid(
         index = jnp.zeros((num_members, 1), jnp.int32)
         weight = jnp.ones((num_members, 1), y.dtype)
         for axis in range(num_axes):
-            nodes = corner[:, axis].astype(jnp.int32)[:, None] + jnp.arange(-1, 3)
+            nodes = corner[:, axis].astype(jnp.int32)[:, None] + jnp.arange(-1, 3)[None, :]
             index = (index[:, :, None] * cells + nodes[:, None, :]).reshape(num_members, -1)
             weight = (weight[:, :, None] * splines[:, axis][:, None, :]).reshape(num_members, -1)
 
@@ -410,12 +416,12 @@ def _sum_by_grid(
 
         grid = jax.vmap(spread_channel)(_weighted(values, log2_weights).T)
         grid = grid.reshape(-1, *[cells] * num_axes)
-        variance = 0.5 - 2.0 / 3.0 * spacing**2
+        # Positive wherever this branch counts; under vmap it is computed beyond that too.
+        variance = jnp.maximum(0.5 - 2.0 / 3.0 * spacing**2, 0.25)
         node = jnp.arange(cells, dtype=y.dtype) * spacing
         gaussian = jnp.exp(-jnp.square(node[:, None] - node[None, :]) / (2.0 * variance))
-        for axis in range(num_axes):
+        for _ in range(num_axes):  # each product moves the next axis to the front
             grid = jnp.tensordot(grid, gaussian, axes=(1, 0), precision=lax.Precision.HIGHEST)
-            del axis
         flat = grid.reshape(grid.shape[0], -1)
         return jax.vmap(lambda channel: jnp.sum(channel[index] * weight, axis=1))(flat).T
 
