@@ -185,7 +185,7 @@ class _AnalyticDenoising(abc.ABC):
         level, next_level, renoise = self._plan(state, params)
         x0 = self._denoise(key, state, params, level)
         noise_key, _ = jax.random.split(key)
-        noise = jax.random.normal(noise_key, x0.shape, x0.dtype)
+        noise = base.standard_normal(noise_key, x0.shape, x0.dtype)
         moved = ddim.reverse_step(
             state.population, x0, level, next_level, noise, params.noise_scale
         )

@@ -20,6 +20,7 @@ from experiments.table1.functions import groups
 from experiments.table1.methods import Points
 from experiments.table1.scores import score
 from experiments.weighting.forms import FORMS, OneOf, tuned
+from experiments.weighting.forms import default as default_weighting
 
 SCORES = ("fitness", "fitness_x0", "entropy", "entropy_x0")
 REFERENCE = Path(__file__).parent / "reference.json"
@@ -36,7 +37,7 @@ class Study:
         self.config = config
         (self.group,) = groups(("rastrigin",))
         (task,) = self.group.tasks
-        self.one = OneOf((FORMS["paper"].build(task), FORMS["rank"].build(task)))
+        self.one = OneOf((FORMS["paper"].build(task), default_weighting()))
         self.judge = table1.Config(top=config.top, cell_size=config.cell_size)
 
     def run(

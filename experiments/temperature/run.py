@@ -21,7 +21,7 @@ from experiments.temperature.config import Config
 from experiments.weighting.forms import FORMS, one_of, tuned
 
 SCORES = ("fitness", "fitness_top", "entropy", "qd_score", "qd_score_truncated")
-MAPS = {"paper": "paper", "default": "rank"}
+MAPS = {"paper": "paper", "default": "scale_free"}
 REFERENCE = Path(__file__).parent / "reference.json"
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 CASES: tuple[tuple[str, str, float], ...] = (
     ("smooth", "easy", 0.0),
     ("smooth", "easy", 0.1),
-    ("smooth", "easy", 0.3),
+    ("smooth", "easy", 0.5),
     ("smooth", "hard", 0.1),
-    ("smooth", "hard", 0.3),
+    ("smooth", "hard", 0.5),
     ("step", "easy", 0.0),
     ("step", "easy", 0.1),
-    ("step", "easy", 0.3),
+    ("step", "easy", 0.5),
 )
 
 
@@ -27,7 +27,7 @@ class Config:
         repetitions: independent runs of every case.
         seed: repetition r uses fold_in(key(seed), r).
         cases: (problem, start, noise scale); problem "smooth" or "step", start "easy", N(0, I), or
-            "hard", N((-1, 1), I) in genome units. 0 and 0.1 are the authors' noise scales, 0.3 is
+            "hard", N((-1, 1), I) in genome units. 0 and 0.1 are the authors' noise scales, 0.5 is
             the library's default.
         schedules: names of `diffevo.schedules.SCHEDULES`. The published default is the cosine;
             the authors' scripts of this demonstration were written for the linear one.
@@ -58,8 +58,8 @@ class Config:
     )
     shown: tuple[tuple[str, float, float], ...] = (
         ("paper", 1.0, 0.1),
-        ("default", 1.0, 0.3),
-        ("default", 0.1, 0.3),
+        ("default", 1.0, 0.5),
+        ("default", 0.3, 0.5),
     )
     scaling: float = 1.5
     std: float = 0.1

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+import diffevo
 from diffevo import weighting
 from tasks.functions.benchmark import Benchmark
 
@@ -131,6 +132,11 @@ class Ranked:
         return weighting.settle(log_weights, fitness)
 
 
+def default() -> weighting.Weighting:
+    """The library's default, whatever it is."""
+    return diffevo.DiffusionEvolution(1, jnp.zeros(1)).weighting
+
+
 def paper_map(task: Benchmark) -> weighting.Weighting:
     """The benchmark's map for one function: it knows target, scale and range."""
     return weighting.NormalizedEnergy(0.0, task.scale, task.max_distance)
@@ -167,7 +173,11 @@ FORMS: dict[str, Form] = {
         "log((p - p_min) / (1 - p_min)), p = exp(-f / (s T))", paper_map, "target, scale, range"
     ),
     "energy": Form("-f / (s T)", lambda task: _ScaledEnergy(task.scale), "scale"),
-    "rank": Form("-6 r / T, as in the library", lambda task: weighting.RankBased()),
+    "scale_free": Form("-(4 r + z) / T, ties share their mean rank", lambda task: default()),
+    "scale_free_shared": Form(
+        "-(4 r + z) / T, ties share their mean weight", lambda task: Ranked(4.0, 1.0)
+    ),
+    "rank": Form("-6 r / T, ties share their mean rank", lambda task: weighting.RankBased()),
     "rank_shared": Form("-6 r / T, ties share their mean weight", lambda task: Ranked(6.0)),
     "rank_in_order": Form(
         "-6 r / T, ties in the order of the members", lambda task: Ranked(6.0, share_ties=False)
@@ -177,8 +187,12 @@ FORMS: dict[str, Form] = {
     "rank_power_law": Form("-log(1 + rank) / T", lambda task: RankPowerLaw()),
     "normal_scores": Form("-normal quantile of the rank / T", lambda task: NormalScores()),
     "median_scaled": Form("-(f - min) / (median - min) / T", lambda task: MedianScaled()),
-    "blend_5_0.5": Form("-(5 r + z / 2) / T, ties share", lambda task: Ranked(5.0, 0.5)),
-    "blend_4.5_0.75": Form("-(4.5 r + 3 z / 4) / T, ties share", lambda task: Ranked(4.5, 0.75)),
+    "blend_5_0.5": Form(
+        "-(5 r + z / 2) / T, ties share their mean weight", lambda task: Ranked(5.0, 0.5)
+    ),
+    "blend_4.5_0.75": Form(
+        "-(4.5 r + 3 z / 4) / T, ties share their mean weight", lambda task: Ranked(4.5, 0.75)
+    ),
 }
 
 

@@ -11,13 +11,15 @@ from experiments.weighting.config import Config
 Results = dict[str, Any]
 VARIANTS = {"x0": "_x0", "final": ""}
 # Okabe and Ito, and greys for what lost by far.
-_COLORS = (*figures.COLORS, "0.35", "0.5", "0.6", "0.75")
+_COLORS = (*figures.COLORS, "0.2", "0.35", "0.5", "0.6", "0.7", "0.8")
 _LABELS = {
     "paper": "the paper's map",
     "energy": "Boltzmann, tuned scale",
-    "rank": "rank, as in the library",
-    "rank_shared": "rank, ties share weight",
-    "rank_in_order": "rank, ties in order",
+    "scale_free": "4 r + z (the default)",
+    "scale_free_shared": "4 r + z, ties share weight",
+    "rank": "6 r",
+    "rank_shared": "6 r, ties share weight",
+    "rank_in_order": "6 r, ties in order",
     "standardized": "standardised",
     "rank_power_1.5": "rank to the 1.5",
     "rank_power_law": "power law of the rank",
@@ -171,7 +173,7 @@ def draw(results: Results, config: Config, out: Path) -> Path:
     """Worst gain in entropy against worst gain in fitness; the rule is the upper right corner."""
     figure, axes = figures.grid(1, 2, 4.6, 4.0)
     forms = list(dict.fromkeys(cell["form"] for cell in results["cells"]))
-    markers = "osD^vP*X<>ph"
+    markers = "osD^vP*X<>phd"
     for axis, (variant, title) in zip(
         axes[0],
         {

@@ -1,4 +1,4 @@
-"""One way to drive any algorithm with init / ask / tell: ours and evosax's population-based ones."""
+"""One way to drive any algorithm with init, ask and tell: ours and evosax's."""
 
 import jax
 import jax.numpy as jnp

@@ -5,10 +5,10 @@ import os
 import pathlib
 import subprocess
 import sys
-import typing
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -58,8 +58,7 @@ def test_something_is_registered():
 # --- One run, however it is driven ----------------------------------------------------------------
 
 
-def test_jit_is_no_jit(name, key):
-    algorithm = make(name, 4, jnp.zeros(2), 3)
+def test_jit_is_no_jit(algorithm, key):
     compiled, _ = run(algorithm, sphere, key, 2)
     with jax.disable_jit():
         eager, _ = run(algorithm, sphere, key, 2)
@@ -217,18 +216,10 @@ def test_configurations_differ_by_value(name):
 # --- Solutions ------------------------------------------------------------------------------------
 
 
-class Weights(typing.NamedTuple):
-    kernel: jax.Array
-    bias: jax.Array
-
-
 TEMPLATES = {
     "dict": {"b": jnp.zeros(()), "a": jnp.zeros((2, 2)), "c": jnp.zeros(3)},
     "nested": [{"x": jnp.zeros(4)}, (jnp.zeros(()), [jnp.zeros((1, 3))]), None],
-    "named tuple": Weights(jnp.zeros((3, 2)), jnp.zeros(2)),
     "numbers": {"x": 0.0, "y": 1.0, "z": [0.0] * 6},
-    "numpy": np.zeros(8, np.float32),
-    "shapes": jax.ShapeDtypeStruct((4, 2), jnp.float32),
 }
 
 
@@ -480,31 +471,43 @@ def test_best_is_the_lowest_of_all_that_was_evaluated(algorithm, key):
 
 
 def test_sphere(name, key):
-    """Ten dimensions, 256 x 51 evaluations, and ten seeds.
+    """Three dimensions, 64 x 31 evaluations, ten seeds.
 
-    The expected squared distance of a unit Gaussian from the optimum is 12.5, the best of 13,000
-    draws of them is about 1.4. Stated threshold: a median below 0.5, see the assertion.
+    The best of that many draws of a unit Gaussian has a median of about 0.012, the whole of them
+    3.75. Stated threshold: a tenth of both, see the assertions.
     """
-    algorithm = make(name, 256, jnp.zeros(10), 50)
+    algorithm = make(name, 64, jnp.zeros(3), 30)
     keys = jax.random.split(key, 10)
-    final, _ = jax.jit(jax.vmap(lambda key: scan(algorithm, sphere, key, 50)))(keys)
-    assert np.median(final.best_fitness) < 0.5
+    final, _ = jax.jit(jax.vmap(lambda key: scan(algorithm, sphere, key, 30)))(keys)
+    assert np.median(final.best_fitness) < 0.0012
     # The population as a whole has come, too, not one lucky member.
-    assert np.median(jax.vmap(sphere)(final.population)) < 2.5
+    assert np.median(jax.vmap(sphere)(final.population)) < 0.375
 
 
 def test_scale_and_offset_of_the_fitness_mean_nothing(name, key):
-    # In units of 1/64, of which float32 holds all three exactly: not a bit may differ.
+    # In units of 1/64, of which float32 holds all of these images exactly.
     def in_units(population):
         return jnp.round(64 * sphere(population)) / 64
 
-    algorithm = make(name, 64, jnp.zeros(DIMS), 10)
-    plain, _ = run(algorithm, in_units, key, 14)
-    thousandfold, _ = run(algorithm, lambda x: 1000 * in_units(x), key, 14)
-    raised, _ = run(algorithm, lambda x: in_units(x) + 10, key, 14)
-    np.testing.assert_array_equal(plain.population, thousandfold.population)
-    np.testing.assert_array_equal(plain.population, raised.population)
-    np.testing.assert_array_equal(plain.best_solution, raised.best_solution)
+    algorithm = make(name)
+    plain, thousandfold, doubled, raised = (
+        run(algorithm, fun, key, NUM_GENERATIONS + 4)[0]
+        for fun in (
+            in_units,
+            lambda x: 1000 * in_units(x),
+            lambda x: 1024 * in_units(x),
+            lambda x: in_units(x) + 10,
+        )
+    )
+    # Not a bit differs where the scaling itself rounds nothing.
+    for other in (doubled, raised):
+        np.testing.assert_array_equal(plain.population, other.population)
+        np.testing.assert_array_equal(plain.best_solution, other.best_solution)
+    np.testing.assert_allclose(plain.population, thousandfold.population, atol=1e-4)
+    np.testing.assert_allclose(raised.best_fitness, plain.best_fitness + 10)
+    # The order does mean something.
+    reversed_, _ = run(algorithm, lambda x: -in_units(x), key, NUM_GENERATIONS + 4)
+    assert not np.allclose(plain.population, reversed_.population, atol=0.1)
 
 
 # --- Processes and flags --------------------------------------------------------------------------
@@ -584,7 +587,6 @@ BAD_CONFIGURATIONS = [
     ("solution", {"solution": {"a": jnp.zeros(3), "b": jnp.zeros(2, bool)}}),
     ("solution", {"solution": 3}),
     ("solution", {"solution": jnp.zeros(3, jnp.complex64)}),
-    ("solution", {"solution": "abc"}),
     ("num_generations", {"num_generations": 0}),
     ("num_generations", {"num_generations": True}),
     ("num_generations", {"num_generations": 2.5}),
@@ -621,7 +623,9 @@ if all(hasattr(algorithm, "__dataclass_fields__") for algorithm in ALGORITHMS.va
 @pytest.mark.parametrize(
     ("argument", "options"), BAD_CONFIGURATIONS, ids=[f"{o}" for _, o in BAD_CONFIGURATIONS]
 )
-def test_bad_configurations_are_named(name, argument, options):
+def test_bad_configurations_are_named(name, argument, options, monkeypatch):
+    # As users see it: without the type hook of the tests.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     if argument not in ALGORITHMS[name].__dataclass_fields__:
         pytest.skip(f"{name} has no {argument}")
     arguments = {
@@ -647,9 +651,8 @@ def test_numpy_integers_are_integers(name):
         0.0,
         jnp.zeros(SIZE, jnp.complex64),
         None,
-        ["a"] * SIZE,
     ],
-    ids=["short", "column", "scalar", "number", "complex", "none", "text"],
+    ids=["short", "column", "scalar", "number", "complex", "none"],
 )
 def test_bad_fitness_is_named(algorithm, key, fitness):
     params = algorithm.default_params

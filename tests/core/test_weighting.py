@@ -10,6 +10,7 @@ from tests.reference import oracle
 
 # One of each, as they are registered; a new one must be added here to be tested.
 INSTANCES = {
+    "scale_free": weighting.ScaleFree(),
     "rank": weighting.RankBased(),
     "standardized": weighting.Standardized(),
     "identity": weighting.Identity(),
@@ -18,7 +19,7 @@ INSTANCES = {
     "normalized_energy": weighting.NormalizedEnergy(target=-1.0, scale=2.0, max_distance=20.0),
     "l2_prior": weighting.L2Prior(weighting.Energy(), 0.3),
 }
-SCALE_FREE = ["rank", "standardized"]
+SCALE_FREE = ["scale_free", "rank", "standardized"]
 TEMPERATURES = [0.1, 0.5, 1.0, 10.0]
 
 
@@ -46,6 +47,8 @@ def fitness(rng):
 def expected_g(name, fitness, temperature, genomes):
     """The papers maximise: their quality is minus our fitness."""
     match name:
+        case "scale_free":
+            return oracle.scale_free(fitness, temperature)
         case "rank":
             return oracle.rank_based(fitness, temperature)
         case "standardized":
@@ -87,7 +90,7 @@ def test_better_is_never_lighter(name, fitness):
     assert log_weights[0] > log_weights[-1]
 
 
-@pytest.mark.parametrize("name", ["rank", "standardized", "energy", "normalized_energy"])
+@pytest.mark.parametrize("name", [*SCALE_FREE, "energy", "normalized_energy"])
 def test_hotter_selects_less(name, fitness):
     spreads = []
     for temperature in TEMPERATURES:
@@ -245,7 +248,7 @@ def test_infinities_are_ordered(name):
     assert best > worst
 
 
-@pytest.mark.parametrize("name", ["rank", "standardized"])
+@pytest.mark.parametrize("name", SCALE_FREE)
 @pytest.mark.parametrize("case", ["huge", "tiny", "offset"])
 def test_scale_free_at_the_ends_of_float32(name, case):
     fitness = np.asarray(ODD_FITNESS[case])

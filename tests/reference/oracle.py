@@ -177,12 +177,27 @@ def mean_ranks(cost: ArrayLike) -> Array:
     return below + (equal - 1) / 2.0
 
 
+def relative_ranks(cost: ArrayLike) -> Array:
+    """0 for the best to 1 for the worst."""
+    return mean_ranks(cost) / max(len(np.asarray(cost)) - 1, 1)
+
+
+def standard_scores(cost: ArrayLike) -> Array:
+    """(f - mean f) / std f."""
+    cost = np.asarray(cost, np.float64)
+    return (cost - np.mean(cost)) / np.std(cost)
+
+
 def rank_based(cost: ArrayLike, temperature: float) -> Array:
-    """Ours, not the papers': g = exp(-6 rank / (n - 1) / T)."""
-    return np.exp(-6.0 * mean_ranks(cost) / max(len(np.asarray(cost)) - 1, 1) / temperature)
+    """Ours, not the papers': g = exp(-6 rank / T)."""
+    return np.exp(-6.0 * relative_ranks(cost) / temperature)
 
 
 def standardized(cost: ArrayLike, temperature: float) -> Array:
-    """Ours, not the papers': g = exp(-(f - mean f) / std f / T)."""
-    cost = np.asarray(cost, np.float64)
-    return np.exp(-(cost - np.mean(cost)) / np.std(cost) / temperature)
+    """Ours, not the papers': g = exp(-z / T)."""
+    return np.exp(-standard_scores(cost) / temperature)
+
+
+def scale_free(cost: ArrayLike, temperature: float) -> Array:
+    """Ours, the default: g = exp(-(4 rank + z) / T)."""
+    return np.exp(-(4.0 * relative_ranks(cost) + standard_scores(cost)) / temperature)
