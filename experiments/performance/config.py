@@ -37,11 +37,11 @@ class Config:
     cells: tuple[Cell, ...] = (
         Cell(512, 2, 100, 15),
         Cell(512, 58, 100, 11),
-        Cell(512, 17410, 4, 3),
+        Cell(512, 17410, 4, 2),
         Cell(4096, 2, 10, 7),
         Cell(4096, 256, 10, 3),
-        Cell(16384, 32, 5, 3),
-        Cell(65536, 2, 2, 3),
+        Cell(16384, 32, 4, 3),
+        Cell(65536, 2, 2, 2),
     )
     memory_cells: tuple[tuple[int, int], ...] = ((65536, 2), (16384, 256), (512, 17410))
     memory_limit_bytes: int = 2**30

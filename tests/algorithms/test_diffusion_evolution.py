@@ -1,6 +1,7 @@
 """Both analytic algorithms step by step against the oracle: levels, weights, noise, cycles."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -272,7 +273,7 @@ def test_renoise_cycles_through_the_stated_levels(cls, fraction, cycle, key):
     populations, levels = run_on(algorithm, params, key, NUM_GENERATIONS + 2 * len(cycle))
     expected = [*range(1, NUM_GENERATIONS + 1), *cycle, *cycle]
     np.testing.assert_array_equal(levels, params.alphas[np.array(expected)])
-    for before, after in zip(populations, populations[1:], strict=False):
+    for before, after in itertools.pairwise(populations):
         assert np.all(np.linalg.norm(after - before, axis=1) > 1e-4), "everybody moves"
 
 
