@@ -67,7 +67,7 @@ class _AnalyticDenoising(abc.ABC):
     num_schedule_steps: int | None = None
     weighting: Weighting = dataclasses.field(default_factory=ScaleFree)
     after_schedule: Literal["renoise", "stop"] = "renoise"
-    method: posterior.Method = "exact"
+    method: posterior.Method = "auto"
     num_anchors: int | None = None
     block_size: int | None = None
 
@@ -285,7 +285,8 @@ class DiffusionEvolution(_AnalyticDenoising):
         num_schedule_steps: accelerated sampling: build this many steps, keep T of them.
         weighting: how fitness becomes weight; scale-free by default (`diffevo.weighting`).
         after_schedule: what `ask` does past generation T: "renoise" and go on, or "stop" moving.
-        method: how the posterior mean is summed (`diffevo.core.posterior`).
+        method: how the posterior mean is summed: "auto", "exact" or "grid"
+            (`diffevo.core.posterior.estimate_x0`).
         num_anchors: sum over this many members, drawn anew each generation, instead of all.
         block_size: rows of the population handled at a time; None chooses.
 

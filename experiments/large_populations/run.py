@@ -47,7 +47,7 @@ def _errors(num_dims: int, alpha: float, config: Config, num_anchors: int | None
         population, log_weights = population_at(
             population_key, config.population_size, num_dims, alpha, config
         )
-        exact = posterior.estimate_x0(population, log_weights, alpha)
+        exact = posterior.estimate_x0(population, log_weights, alpha, method="exact")
         if num_anchors is None:
             estimate = posterior.estimate_x0(population, log_weights, alpha, method="grid")
         else:
@@ -116,7 +116,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
             config.million,
             jnp.zeros(num_dims),
             1,
-            method="grid" if method == "grid" else "exact",
+            method="grid" if method == "grid" else "auto",
             num_anchors=None if method == "grid" else config.million_anchors,
         )
         for alpha in (0.1, 0.9):

@@ -87,7 +87,7 @@ def test_evosaxs_loop_and_problem_run_ours_and_theirs(algorithm, key):
     assert np.all(np.diff(metrics["best_fitness"]) <= 0)
     assert final.best_fitness <= fitness.min()
     evaluated, _, _ = problem.eval(key, final.population, problem.init(key))
-    assert jnp.median(evaluated) < 0.3 * jnp.median(fitness)
+    assert jnp.median(evaluated) < 0.6 * jnp.median(fitness)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -107,7 +107,7 @@ def test_rank_by_hand():
 
 
 def test_the_worst_rank_weighs_the_same_in_every_population():
-    for count in (2, 17, 1000):
+    for count in (2, 17, 100):
         assert log_weights_of("rank", np.arange(count)).min() == pytest.approx(-6.0)
 
 
