@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.extend.random import threefry_2x32
 
@@ -46,7 +47,8 @@ class SolutionSpec:
                 leaf = jnp.asarray(leaf)
             if not jnp.issubdtype(leaf.dtype, jnp.floating):
                 raise ValueError(f"solution: expected floating-point leaves, got {leaf.dtype}")
-            avals.append((tuple(leaf.shape), jnp.dtype(leaf.dtype).name))
+            # numpy's float64 is float32 here unless 64-bit types are switched on.
+            avals.append((tuple(leaf.shape), jax.dtypes.canonicalize_dtype(leaf.dtype).name))
         spec = cls(treedef, tuple(shape for shape, _ in avals), tuple(dtype for _, dtype in avals))
         if spec.num_dims == 0:
             raise ValueError("solution: expected at least one number, got only empty arrays")
@@ -60,7 +62,7 @@ class SolutionSpec:
     @property
     def dtype(self) -> jnp.dtype:
         """The genome's dtype: the widest leaf, at least float32 (bfloat16 would lose the noise)."""
-        return jnp.result_type(jnp.float32, *self.dtypes)
+        return jnp.dtype("float64" if "float64" in self.dtypes else "float32")
 
     def ravel(self, population: PyTree, population_size: int) -> Array:
         """Flatten a population, leaves (N, ...), into genomes (N, D)."""
@@ -107,16 +109,17 @@ def standard_normal(key: Array, shape: tuple[int, ...], dtype: jnp.dtype) -> Arr
     return math.sqrt(2.0) * jax.lax.erf_inv(uniform)
 
 
-def check_population_size(population_size: int) -> None:
-    """Raise ValueError unless it is an int >= 1."""
-    if isinstance(population_size, bool) or not isinstance(population_size, int):
-        raise ValueError(f"population_size: expected an int >= 1, got {population_size!r}")
-    if population_size < 1:
-        raise ValueError(f"population_size: expected an int >= 1, got {population_size}")
+def check_int(name: str, value: Any) -> None:
+    """Raise ValueError unless it is an integer >= 1, numpy's included."""
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_int or value < 1:
+        raise ValueError(f"{name}: expected an int >= 1, got {value!r}")
 
 
 def check_fitness(fitness: Any, population_size: int, dtype: jnp.dtype) -> Array:
     """Fitness as an array (N,) of the genome's dtype, or a ValueError that says what came."""
+    if fitness is None:
+        raise ValueError(f"fitness: expected {population_size} numbers, got None")
     fitness = jnp.asarray(fitness)
     if fitness.shape != (population_size,):
         raise ValueError(f"fitness: expected shape ({population_size},), got {fitness.shape}")
@@ -152,7 +155,7 @@ def summarize(genomes: Array, fitness: Array, best_fitness: Array, generation: A
         "generation": generation,
         "best_fitness": best_fitness,
         "best_fitness_in_generation": jnp.min(jnp.where(jnp.isnan(fitness), jnp.inf, fitness)),
-        "mean_fitness": jnp.where(jnp.any(finite), total / jnp.sum(finite), jnp.nan),
+        "mean_fitness": total / jnp.sum(finite).astype(fitness.dtype),  # 0 / 0 is NaN
         "num_failed": jnp.sum(jnp.isnan(fitness)),
         "diversity": metrics.diversity(genomes),
     }

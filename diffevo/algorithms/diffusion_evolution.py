@@ -73,7 +73,7 @@ class _AnalyticDenoising(abc.ABC):
 
     def __post_init__(self) -> None:
         """Check the configuration and replace the template by its structure."""
-        base.check_population_size(self.population_size)
+        base.check_int("population_size", self.population_size)
         object.__setattr__(self, "solution", SolutionSpec.of(self.solution))
         if self.after_schedule not in ("renoise", "stop"):
             raise ValueError(
@@ -82,12 +82,20 @@ class _AnalyticDenoising(abc.ABC):
         if not callable(self.weighting):
             raise ValueError(f"weighting: expected a Weighting, got {self.weighting!r}")
         posterior.check_options(
-            self.population_size, self.method, self.num_anchors, self.block_size
+            self.population_size,
+            self._num_kernel_dims,
+            self.method,
+            self.num_anchors,
+            self.block_size,
         )
         schedules.build(self.schedule, self.num_generations, self.num_schedule_steps)
 
     @abc.abstractmethod
     def _draw_projection(self, key: Array) -> Array | None: ...
+
+    @property
+    @abc.abstractmethod
+    def _num_kernel_dims(self) -> int: ...
 
     @property
     def num_dims(self) -> int:
@@ -240,6 +248,10 @@ class _AnalyticDenoising(abc.ABC):
     def _plan(self, state: State, params: Params) -> tuple[Array, Array, Array]:
         """(alpha now, alpha after the next move, whether that move adds noise)."""
         last = params.alphas.shape[0] - 1
+        if self.after_schedule == "stop":
+            now = jnp.minimum(state.generation, last)
+            then = jnp.minimum(now + 1, last)
+            return params.alphas[now], params.alphas[then], jnp.asarray(False)
         repeated = jnp.clip(jnp.round(params.renoise_fraction * last), 1, last).astype(jnp.int32)
         past = state.generation >= last
         cycle = (state.generation - last) % (repeated + 1)
@@ -298,3 +310,7 @@ class DiffusionEvolution(_AnalyticDenoising):
 
     def _draw_projection(self, key: Array) -> None:
         del key
+
+    @property
+    def _num_kernel_dims(self) -> int:
+        return self.num_dims

@@ -13,6 +13,7 @@ from typing import final
 
 from jax import Array
 
+from diffevo.algorithms import base
 from diffevo.algorithms.diffusion_evolution import _AnalyticDenoising
 from diffevo.core.projection import random_projection
 
@@ -35,13 +36,18 @@ class LatentDiffusionEvolution(_AnalyticDenoising):
 
     def __post_init__(self) -> None:
         """Check the configuration."""
+        base.check_int("num_latent_dims", self.num_latent_dims)
         super().__post_init__()
-        if isinstance(self.num_latent_dims, bool) or not isinstance(self.num_latent_dims, int):
-            raise ValueError(f"num_latent_dims: expected an int >= 1, got {self.num_latent_dims!r}")
-        if self.num_latent_dims < 1:
-            raise ValueError(f"num_latent_dims: expected an int >= 1, got {self.num_latent_dims}")
 
     def _draw_projection(self, key: Array) -> Array:
         return random_projection(
-            key, self.num_latent_dims, self.num_dims, normalize=self.normalize_projection
-        ).astype(self.solution.dtype)
+            key,
+            self.num_latent_dims,
+            self.num_dims,
+            normalize=self.normalize_projection,
+            dtype=self.solution.dtype,
+        )
+
+    @property
+    def _num_kernel_dims(self) -> int:
+        return self.num_latent_dims

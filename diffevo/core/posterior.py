@@ -31,6 +31,7 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
@@ -56,11 +57,15 @@ _GRID_MAX_SPACING = 0.354  # in units where the kernel is exp(-r^2): half a stan
 
 
 def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def check_options(
-    population_size: int, method: str, num_anchors: int | None, block_size: int | None
+    population_size: int,
+    num_kernel_dims: int,
+    method: str,
+    num_anchors: int | None,
+    block_size: int | None,
 ) -> None:
     """Raise ValueError unless the options of `estimate_x0` make sense together."""
     if method not in get_args(Method):
@@ -111,6 +116,9 @@ def estimate_x0(
 
     Reference: arXiv 2410.02543, eq. 8, 9 and 12.
     """
+    num_anchors = None if anchors is None else anchors.shape[0]
+    num_kernel_dims = (population if latent is None else latent).shape[1]
+    check_options(population.shape[0], num_kernel_dims, method, num_anchors, block_size)
     alpha = jnp.asarray(alpha, population.dtype)
     coordinates = population if latent is None else latent
     root = jnp.sqrt(alpha)
@@ -123,7 +131,6 @@ def estimate_x0(
     )
     log2_weights = log2_weights - jnp.max(log2_weights)
 
-    num_kernel_dims = y.shape[1]
     if anchors is not None:
         return _sum_by_rows(y, population, log2_weights, anchors=anchors, block_size=block_size)
     worth_a_grid = (
@@ -132,11 +139,6 @@ def estimate_x0(
         and population.shape[1] <= _GRID_AUTO_VALUES
     )
     if method == "grid" or (method == "auto" and worth_a_grid):
-        if num_kernel_dims not in _GRID_CELLS:
-            raise ValueError(
-                f"method: expected 'exact' beyond {max(_GRID_CELLS)} kernel dimensions, "
-                f"got 'grid' with {num_kernel_dims}"
-            )
         return _sum_by_grid(y, population, log2_weights, block_size=block_size)
     if num_kernel_dims <= _DIRECT_DIMS:
         return _sum_by_shifted_rows(y, population, log2_weights, block_size=block_size)

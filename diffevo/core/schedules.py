@@ -198,6 +198,8 @@ def build(
         if schedule not in SCHEDULES:
             raise ValueError(f"schedule: expected one of {sorted(SCHEDULES)}, got {schedule!r}")
         schedule = SCHEDULES[schedule]
+    if not callable(schedule):
+        raise ValueError(f"schedule: expected a name or a function of T, got {schedule!r}")
     _check_num_generations(num_generations)
     steps = num_generations
     if num_schedule_steps is not None:

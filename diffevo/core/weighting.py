@@ -14,6 +14,7 @@ NormalizedEnergy); ScaleFree, RankBased and Standardized are ours.
 """
 
 import dataclasses
+import math
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -197,6 +198,8 @@ class NormalizedEnergy:
 
     def __post_init__(self) -> None:
         """Check the constants."""
+        if not math.isfinite(self.target):
+            raise ValueError(f"target: expected a finite number, got {self.target!r}")
         for name in ("scale", "max_distance"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a number > 0, got {getattr(self, name)!r}")
@@ -224,7 +227,9 @@ class L2Prior:
     strength: float
 
     def __post_init__(self) -> None:
-        """Check the strength."""
+        """Check base and strength."""
+        if not callable(self.base):
+            raise ValueError(f"base: expected a Weighting, got {self.base!r}")
         if not self.strength >= 0:
             raise ValueError(f"strength: expected a number >= 0, got {self.strength!r}")
 

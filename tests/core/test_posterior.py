@@ -526,4 +526,4 @@ def test_grid_refuses_many_dimensions(rng):
 @pytest.mark.usefixtures("without_type_hook")
 def test_bad_options_are_named(options, name):
     with pytest.raises(ValueError, match=rf"^{name}: expected"):
-        posterior.check_options(*options)
+        posterior.check_options(options[0], 2, *options[1:])
