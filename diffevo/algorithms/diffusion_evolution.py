@@ -73,7 +73,9 @@ class _AnalyticDenoising(abc.ABC):
 
     def __post_init__(self) -> None:
         """Check the configuration and replace the template by its structure."""
-        base.check_int("population_size", self.population_size)
+        for name in ("population_size", "num_generations"):
+            base.check_int(name, getattr(self, name))
+            object.__setattr__(self, name, int(getattr(self, name)))
         object.__setattr__(self, "solution", SolutionSpec.of(self.solution))
         if self.after_schedule not in ("renoise", "stop"):
             raise ValueError(

@@ -37,6 +37,7 @@ class LatentDiffusionEvolution(_AnalyticDenoising):
     def __post_init__(self) -> None:
         """Check the configuration."""
         base.check_int("num_latent_dims", self.num_latent_dims)
+        object.__setattr__(self, "num_latent_dims", int(self.num_latent_dims))
         super().__post_init__()
 
     def _draw_projection(self, key: Array) -> Array:

@@ -70,6 +70,11 @@ def check_options(
     """Raise ValueError unless the options of `estimate_x0` make sense together."""
     if method not in get_args(Method):
         raise ValueError(f"method: expected one of {get_args(Method)}, got {method!r}")
+    if method == "grid" and num_kernel_dims not in _GRID_CELLS:
+        raise ValueError(
+            f"method: expected 'auto' or 'exact' beyond {max(_GRID_CELLS)} kernel dimensions, "
+            f"got 'grid' with {num_kernel_dims}"
+        )
     if num_anchors is not None and not (
         _is_int(num_anchors) and 1 <= num_anchors <= population_size
     ):
