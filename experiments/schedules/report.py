@@ -99,16 +99,32 @@ _THINNED_HEADER = [
 ]
 
 
+def _verdict(ordering: dict[str, Any]) -> str:
+    """The same order, the same but for pairs that cannot be told apart, or another."""
+    theirs = ordering["reference"]
+    shared = [name for name in ordering["ours"] if name in theirs]
+    swapped = [
+        (better, worse)
+        for index, better in enumerate(shared)
+        for worse in shared[index + 1 :]
+        if theirs.index(better) > theirs.index(worse)
+    ]
+    if not swapped:
+        return "the same order"
+    gaps = [ordering["gaps"].get(f"{better} - {worse}") for better, worse in swapped]
+    if all(gap is not None and gap["low"] <= 0 for gap in gaps):
+        names = ", ".join(f"{better} and {worse}" for better, worse in swapped)
+        return f"the same order but for {names}, which tie here"
+    return "another order"
+
+
 def orderings(results: Results) -> list[str]:
     """One line for each length: the order found, the gaps, the reference's order."""
     lines = []
     for one in results["orderings"]:
         line = f"{one['steps']} steps: {' > '.join(one['ours'])}"
         if one["reference"] is not None:
-            line += (
-                f"; reference {' > '.join(one['reference'])}: "
-                f"{'the same order' if one['agrees'] else 'another order'}"
-            )
+            line += f"; reference {' > '.join(one['reference'])}: {_verdict(one)}"
         gaps = ", ".join(
             f"{name} {gap['difference']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
             for name, gap in one["gaps"].items()

@@ -66,8 +66,10 @@ def test_jit_is_no_jit(algorithm, key):
 
 
 def test_scan_is_a_loop(algorithm, key):
-    looped, each = run(algorithm, sphere, key, NUM_GENERATIONS)
-    scanned, stacked = jax.jit(lambda key: scan(algorithm, sphere, key, NUM_GENERATIONS))(key)
+    # Beyond the end of the schedule, too.
+    total = NUM_GENERATIONS + 3
+    looped, each = run(algorithm, sphere, key, total)
+    scanned, stacked = jax.jit(lambda key: scan(algorithm, sphere, key, total))(key)
     assert_trees_close(looped, scanned, atol=1e-5)
     assert_trees_close(jax.tree.map(lambda *rows: jnp.stack(rows), *each), stacked, atol=1e-5)
 
@@ -195,9 +197,6 @@ def test_nothing_compiles_twice(name, key):
     assert equal == algorithm
     assert hash(equal) == hash(algorithm)
     assert count(equal, params) == 0, "an equal configuration"
-    other = make(name, 9, {"a": jnp.zeros(3), "b": jnp.zeros(())})
-    assert other != algorithm
-    assert count(other, other.default_params) > 0
 
 
 def test_configurations_differ_by_value(name):
@@ -217,8 +216,7 @@ def test_configurations_differ_by_value(name):
 
 
 TEMPLATES = {
-    "dict": {"b": jnp.zeros(()), "a": jnp.zeros((2, 2)), "c": jnp.zeros(3)},
-    "nested": [{"x": jnp.zeros(4)}, (jnp.zeros(()), [jnp.zeros((1, 3))]), None],
+    "arrays": [{"b": jnp.zeros(()), "a": jnp.zeros((2, 2))}, (jnp.zeros((1, 3)), None)],
     "numbers": {"x": 0.0, "y": 1.0, "z": [0.0] * 6},
 }
 
@@ -422,9 +420,9 @@ def test_nobody_is_intact(algorithm, key):
     assert_finite(algorithm.ask(key, state, params)[0])
 
 
-@pytest.mark.parametrize("population_size", [1, 2])
-def test_very_few_individuals(name, key, population_size):
-    algorithm = make(name, population_size)
+@pytest.mark.parametrize(("population_size", "shape"), [(1, (DIMS,)), (2, ())])
+def test_very_few_individuals(name, key, population_size, shape):
+    algorithm = make(name, population_size, jnp.zeros(shape))
     params = algorithm.default_params
     state = start(algorithm, sphere, key, params)
     for number in range(NUM_GENERATIONS + 3):
@@ -433,12 +431,6 @@ def test_very_few_individuals(name, key, population_size):
         )
         assert_finite(state, f"generation {number}")
         assert_finite(metrics, f"generation {number}")
-
-
-def test_one_dimension(name, key):
-    state, _ = run(make(name, 8, jnp.zeros(())), sphere, key, NUM_GENERATIONS)
-    assert state.population.shape == (8, 1)
-    assert_finite(state)
 
 
 # --- The search -----------------------------------------------------------------------------------
