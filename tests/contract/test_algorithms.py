@@ -108,6 +108,12 @@ def test_a_key_decides_all(algorithm, key):
     assert not np.allclose(one.population, other.population)
 
 
+def test_old_style_keys_are_keys(algorithm):
+    new, _ = run(algorithm, sphere, jax.random.key(5), 2)
+    old, _ = run(algorithm, sphere, jax.random.PRNGKey(5), 2)
+    assert_trees_equal(new, old)
+
+
 def test_structure_of_the_state_is_fixed(algorithm, key):
     def description(state):
         # Weak types too: they decide what compiles again.

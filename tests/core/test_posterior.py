@@ -491,16 +491,31 @@ def test_the_error_of_anchors_falls_with_their_number(rng):
 @pytest.mark.parametrize("population_kind", POPULATIONS)
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_grid_is_close(rng, population_kind, num_dims):
-    for name, alpha in FEW_LEVELS.items():
-        population = POPULATIONS[population_kind](rng, alpha, 512, num_dims)
-        for weights in ("rank", "failures"):
-            log_weights = WEIGHTS[weights](rng, 512)
-            x0 = estimate_x0(population, log_weights, alpha, method="grid")
-            exact = oracle.estimate_x0(population, log_weights, alpha)
-            # Not exact, but far nearer than the members of a kernel's width are to each other.
-            error = np.max(np.abs(np.asarray(x0) - exact))
-            allowed = 0.02 * np.abs(population).max()
-            assert error <= allowed, f"{name}, {weights}: error {error:.2e}, allowed {allowed:.2e}"
+    # Ten times more where a failed member, without a term of its own, depends on distant others.
+    tolerances = {"rank": 2e-4, "failures": 2e-3}
+    for name, (weights, tolerance) in itertools.product(LEVELS, tolerances.items()):
+        population = POPULATIONS[population_kind](rng, LEVELS[name], 512, num_dims)
+        log_weights = WEIGHTS[weights](rng, 512)
+        x0 = estimate_x0(population, log_weights, LEVELS[name], method="grid")
+        exact = oracle.estimate_x0(population, log_weights, LEVELS[name])
+        error = np.max(np.abs(np.asarray(x0) - exact))
+        allowed = tolerance * max(1.0, np.abs(population).max())
+        assert error <= allowed, f"{name}, {weights}: error {error:.2e}, allowed {allowed:.2e}"
+
+
+def test_auto_is_exact_for_the_few_and_a_grid_for_the_many(rng):
+    few, many = gaussian(rng, None, 512, 2), gaussian(rng, None, 16_384, 2)
+    log_weights = equal_weights(rng, 512)
+    automatic = estimate_x0(few, log_weights, 0.5, method="auto")
+    exact = estimate_x0(few, log_weights, 0.5, method="exact")
+    np.testing.assert_array_equal(automatic, exact)
+    # For the many, the oracle of some rows.
+    log_weights = rank_weights(rng, 16_384)
+    x0 = np.asarray(estimate_x0(many, log_weights, 0.9, method="auto"))
+    weights = oracle.posterior_weights(many[:100], many, log_weights, 0.9)
+    np.testing.assert_allclose(x0[:100], weights @ many, atol=2e-4 * np.abs(many).max())
+    grid = estimate_x0(many, log_weights, 0.9, method="grid")
+    np.testing.assert_array_equal(x0, grid)
 
 
 @pytest.mark.usefixtures("without_type_hook")

@@ -1,5 +1,7 @@
 """Baselines: each finds an easy optimum, keeps to its budget, and repeats itself."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import jax
@@ -10,6 +12,7 @@ import pytest
 from experiments.common import baselines
 from experiments.common.baselines import InBox, Problem
 from experiments.common.chunks import repetition_keys
+from experiments.registry import REPOSITORY as ROOT
 from tasks.functions import benchmark
 
 
@@ -93,3 +96,23 @@ def test_problem_of_a_task_is_its_fitness_in_evaluation_space():
         Problem.of(task, benchmark.rastrigin(4))
     with pytest.raises(ValueError, match="objectives: expected one or more"):
         Problem((), 2, -1.0, 1.0)
+
+
+TWO_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from experiments.common.baselines import CMAES, Problem
+from experiments.common.chunks import repetition_keys
+from tasks.functions import benchmark
+
+problem, keys = Problem.of(benchmark.rastrigin(32)), repetition_keys(0, 8)
+methods = CMAES(num_generations=60), CMAES(num_generations=61)
+with ThreadPoolExecutor(2) as pool:
+    for _ in range(4):
+        list(pool.map(lambda method: method.run(problem, keys, 8), methods))
+"""
+
+
+@pytest.mark.slow
+def test_two_cma_es_at_once_do_not_wait_for_each_other_for_ever():
+    """Batched eigendecompositions of two programs deadlock in XLA's pool of two threads."""
+    subprocess.run([sys.executable, "-c", TWO_AT_ONCE], cwd=ROOT, timeout=300, check=True)

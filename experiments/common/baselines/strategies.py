@@ -9,6 +9,7 @@ Shape letters: N population, D dimensions, G generations, P points kept.
 
 import functools
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,8 @@ from evosax.core.fitness_shaping import (
 from jax import Array
 
 from experiments.common.baselines.problem import Outcome, Problem, last_points, start_mean
+
+_ONE_DECOMPOSITION = threading.Lock()
 
 Adjust = Callable[[Any, Any, Array, Array], Any]
 
@@ -140,6 +143,16 @@ class CMAES(_Vectorized):
         One run without restarts.
         """
         return cls(budget=budget)
+
+    def run(self, problem: Problem, keys: Array, num_points: int, choice: int = 0) -> Outcome:
+        """Run once for every key (R,) and keep the last ``num_points`` evaluated points.
+
+        One at a time in a process: two programs that each decompose a batch of matrices wait for
+        each other for ever where XLA has but two threads (jaxlib 0.10.2: each decomposition holds a
+        thread of the pool that its own batch needs).
+        """
+        with _ONE_DECOMPOSITION:
+            return jax.block_until_ready(self._run(problem, keys, num_points, jnp.asarray(choice)))
 
     def _size(self, num_dims: int) -> int:
         return self.population_size or default_population_size(num_dims)
