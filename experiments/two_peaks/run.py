@@ -17,11 +17,11 @@ from experiments.common import chunks, diffusion, results, statistics
 from experiments.common.progress import Progress
 from experiments.two_peaks import report
 from experiments.two_peaks.config import Config
-from experiments.weighting.forms import OneOf, default, tuned
+from experiments.weighting.forms import OneOf, Unbounded, default, tuned
 from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
 
-WEIGHTINGS = OneOf((weighting.Identity(), default()))
-NAMES = ("paper", "default")
+WEIGHTINGS = OneOf((weighting.Identity(), default(), Unbounded()))
+NAMES = ("paper", "default", "unbounded")
 HARD_START = (-1.0, 1.0)
 
 

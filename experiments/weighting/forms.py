@@ -132,6 +132,17 @@ class Ranked:
         return weighting.settle(log_weights, fitness)
 
 
+@dataclass(frozen=True)
+class Unbounded:
+    """The library's default without the bound: log g = -(4 r + z) / T."""
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights (N,)."""
+        by_rank = weighting.RankBased()(fitness, genomes, temperature)
+        by_size = weighting.Standardized()(fitness, genomes, temperature)
+        return weighting.settle(4.0 / 6.0 * by_rank + by_size, fitness)
+
+
 def default() -> weighting.Weighting:
     """The library's default, whatever it is."""
     return diffevo.DiffusionEvolution(1, jnp.zeros(1)).weighting
@@ -173,7 +184,12 @@ FORMS: dict[str, Form] = {
         "log((p - p_min) / (1 - p_min)), p = exp(-f / (s T))", paper_map, "target, scale, range"
     ),
     "energy": Form("-f / (s T)", lambda task: _ScaledEnergy(task.scale), "scale"),
-    "scale_free": Form("-(4 r + z) / T, ties share their mean rank", lambda task: default()),
+    "scale_free": Form(
+        "-(4 r + max(z, -4)) / T, ties share their mean rank", lambda task: default()
+    ),
+    "scale_free_unbounded": Form(
+        "-(4 r + z) / T, ties share their mean rank", lambda task: Unbounded()
+    ),
     "scale_free_shared": Form(
         "-(4 r + z) / T, ties share their mean weight", lambda task: Ranked(4.0, 1.0)
     ),
