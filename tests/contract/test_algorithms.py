@@ -238,7 +238,8 @@ def test_any_pytree_is_the_flat_run(name, kind, key):
     assert tree.num_dims == 8
     params = tree.default_params
     population, flat_population = tree.sample_population(key), array.sample_population(key)
-    np.testing.assert_array_equal(flat(population, 6), flat_population)
+    # To rounding: the two are fused differently by some versions of XLA.
+    np.testing.assert_allclose(flat(population, 6), flat_population, rtol=1e-6)
     template = jax.tree.map(np.shape, TEMPLATES[kind])
     assert jax.tree.map(lambda leaf: leaf.shape[1:], population) == template
     fitness = sphere(flat_population)
@@ -247,11 +248,15 @@ def test_any_pytree_is_the_flat_run(name, kind, key):
     for _ in range(2):
         population, tree_state = tree.ask(key, tree_state, params)
         flat_population, array_state = array.ask(key, array_state, params)
-        np.testing.assert_array_equal(flat(population, 6), flat_population)
+        np.testing.assert_allclose(flat(population, 6), flat_population, rtol=1e-4, atol=1e-5)
         fitness = sphere(flat_population)
         tree_state, _ = tree.tell(key, population, fitness, tree_state, params)
         array_state, _ = array.tell(key, flat_population, fitness, array_state, params)
-    assert_trees_equal(tree_state, array_state)
+    jax.tree.map(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5),
+        tree_state,
+        array_state,
+    )
 
 
 def test_leaves_keep_their_dtype(name, key):
