@@ -10,9 +10,13 @@ from tasks.functions import (
     ackley,
     bbob,
     beale,
+    double_peak,
+    dynamic_double_peak,
     himmelblau,
+    oscillating_double_peak,
     rastrigin,
     rosenbrock,
+    rotated_rastrigin,
     two_peaks,
     two_peaks_step,
 )
@@ -28,6 +32,11 @@ TASKS: dict[str, Callable[..., Task]] = {
     "two_peaks": two_peaks,
     "two_peaks_std_0.25": partial(two_peaks, std=0.25),
     "two_peaks_step": two_peaks_step,
+    "double_peak": double_peak,
+    "double_peak_m_1": partial(double_peak, 1.0),
+    "dynamic_double_peak": dynamic_double_peak,
+    "oscillating_double_peak": oscillating_double_peak,
+    "rotated_rastrigin": rotated_rastrigin,
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
 }
 

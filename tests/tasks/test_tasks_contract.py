@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks import TASKS, make
+from tasks.base import TimeDependentTask, evaluate
 
 N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
@@ -54,6 +55,24 @@ def test_batch_equals_jitted_singles_and_repeats(task):
     singles = jax.jit(jax.vmap(lambda genome: task(genome[None, :])[0]))(genomes)
     rtol = ROUNDING.get(task.name, 2e-4)
     np.testing.assert_allclose(singles, fitness, rtol=rtol, atol=rtol)
+
+
+def test_evaluate_is_the_call_at_the_start(task):
+    genomes = genomes_of(task)
+    fitness, traits = evaluate(task, genomes, jax.random.key(0), 0)
+    np.testing.assert_array_equal(fitness, task(genomes))
+    assert traits == {}
+
+
+def test_time_dependent_tasks_take_a_traced_generation(task):
+    if not isinstance(task, TimeDependentTask):
+        pytest.skip("does not change")
+    genomes = genomes_of(task)
+    _, scanned = jax.lax.scan(lambda _, t: (_, task.at(genomes, t)), 0, jnp.arange(8))
+    assert scanned.shape == (8, N)
+    assert scanned.dtype == jnp.float32
+    np.testing.assert_allclose(scanned[0], task(genomes), rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(scanned[7], task.at(genomes, 7), rtol=2e-4, atol=2e-4)
 
 
 def test_known_optimum_has_its_fitness_and_no_better_neighbour(task):
