@@ -86,8 +86,13 @@ class TimeDependentTask(Task, Protocol):
 class ReportingTask(Task, Protocol):
     """A task that draws random numbers and reports traits beside the fitness.
 
-    ``task(genomes)`` is the fitness that ``evaluate`` gives with the task's own fixed key.
+    ``task(genomes)`` is the fitness that ``evaluate`` gives with the key of the task's own seed.
     """
+
+    @property
+    def seed(self) -> int:
+        """Of the draws behind ``task(genomes)``."""
+        ...
 
     def evaluate(
         self, genomes: jax.Array, key: jax.Array, /

@@ -20,6 +20,7 @@ from tasks.functions import (
     two_peaks,
     two_peaks_step,
 )
+from tasks.rl import cartpole
 
 TASKS: dict[str, Callable[..., Task]] = {
     "rosenbrock": rosenbrock,
@@ -37,6 +38,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     "dynamic_double_peak": dynamic_double_peak,
     "oscillating_double_peak": oscillating_double_peak,
     "rotated_rastrigin": rotated_rastrigin,
+    "cartpole": cartpole,
+    "cartpole_128_128": partial(cartpole, (128, 128)),
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
 }
 

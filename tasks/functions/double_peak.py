@@ -116,5 +116,5 @@ def dynamic_double_peak(
 def oscillating_double_peak(
     m: float = 0.4, omega: float = 0.1, phase: float = math.pi, scaling: float = 2.0
 ) -> DoublePeak:
-    """foobench's ``OscillatingDoubleDip`` at its defaults: a period of 62.8 generations."""
+    """Foobench's ``OscillatingDoubleDip`` at its defaults: a period of 62.8 generations."""
     return DoublePeak("oscillating_double_peak", m, omega=omega, phase=phase, scaling=scaling)

@@ -55,7 +55,9 @@ class RotatedRastrigin:
     @property
     def optima(self) -> jax.Array:
         """The four turned corners (4, 2), in evaluation space."""
-        return _turn(self.upright.optima, self.angle)
+        corners = self.upright.optima
+        assert corners is not None  # listed in two dimensions
+        return _turn(corners, self.angle)
 
     def raw(self, points: jax.Array) -> jax.Array:
         """The upright function's value: (N, 2) in evaluation space -> (N,)."""

@@ -66,7 +66,7 @@ def test_optima_are_those_of_the_start():
 def test_bad_arguments_name_argument_expected_and_got():
     with pytest.raises(ValueError, match="distance: expected a positive number, got -1"):
         double_peak(-1.0)
-    with pytest.raises(ValueError, match="width: expected 0 < width <= 0.2828.*, got 0.5"):
+    with pytest.raises(ValueError, match=r"width: expected 0 < width <= 0.2828.*, got 0.5"):
         DoublePeak("x", 0.4, width=0.5)
     with pytest.raises(ValueError, match="num_dims: expected at least 1, got 0"):
         DoublePeak("x", 0.4, num_dims=0)
