@@ -3,9 +3,10 @@
 Shape letters: N population, D genome dimensions, K known optima.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
+from jax.typing import ArrayLike
 
 
 class Task(Protocol):
@@ -67,6 +68,59 @@ class Task(Protocol):
     def __call__(self, genomes: jax.Array, /) -> jax.Array:
         """Fitness (N,) of genomes (N, D); lower is better."""
         ...
+
+
+@runtime_checkable
+class TimeDependentTask(Task, Protocol):
+    """A task whose fitness changes from generation to generation.
+
+    ``task(genomes)``, ``optima`` and ``optimum_fitness`` are those of generation 0.
+    """
+
+    def at(self, genomes: jax.Array, generation: ArrayLike, /) -> jax.Array:
+        """Fitness (N,) of genomes (N, D) at a generation >= 0, an integer that may be traced."""
+        ...
+
+
+@runtime_checkable
+class ReportingTask(Task, Protocol):
+    """A task that draws random numbers and reports traits beside the fitness.
+
+    ``task(genomes)`` is the fitness that ``evaluate`` gives with the key of the task's own seed.
+    """
+
+    @property
+    def seed(self) -> int:
+        """Of the draws behind ``task(genomes)``."""
+        ...
+
+    def evaluate(
+        self, genomes: jax.Array, key: jax.Array, /
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Fitness (N,) and traits by name, each (N,), of genomes (N, D)."""
+        ...
+
+
+def evaluate(
+    task: Task, genomes: jax.Array, key: jax.Array, generation: ArrayLike
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Evaluate any task: what a driver of generations calls.
+
+    Args:
+        task: of any of the three kinds.
+        genomes: shape (N, D).
+        key: for the draws of a `ReportingTask`; the others need none.
+        generation: for a `TimeDependentTask`; the others do not change.
+
+    Returns:
+        Fitness (N,), lower is better, and the traits by name, each (N,); none but from a
+        `ReportingTask`.
+    """
+    if isinstance(task, ReportingTask):
+        return task.evaluate(genomes, key)
+    if isinstance(task, TimeDependentTask):
+        return task.at(genomes, generation), {}
+    return task(genomes), {}
 
 
 def check_points(argument: str, points: jax.Array, num_dims: int) -> None:

@@ -10,12 +10,17 @@ from tasks.functions import (
     ackley,
     bbob,
     beale,
+    double_peak,
+    dynamic_double_peak,
     himmelblau,
+    oscillating_double_peak,
     rastrigin,
     rosenbrock,
+    rotated_rastrigin,
     two_peaks,
     two_peaks_step,
 )
+from tasks.rl import cartpole
 
 TASKS: dict[str, Callable[..., Task]] = {
     "rosenbrock": rosenbrock,
@@ -28,6 +33,13 @@ TASKS: dict[str, Callable[..., Task]] = {
     "two_peaks": two_peaks,
     "two_peaks_std_0.25": partial(two_peaks, std=0.25),
     "two_peaks_step": two_peaks_step,
+    "double_peak": double_peak,
+    "double_peak_m_1": partial(double_peak, 1.0),
+    "dynamic_double_peak": dynamic_double_peak,
+    "oscillating_double_peak": oscillating_double_peak,
+    "rotated_rastrigin": rotated_rastrigin,
+    "cartpole": cartpole,
+    "cartpole_128_128": partial(cartpole, (128, 128)),
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
 }
 

@@ -29,7 +29,8 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "algorithms"))
 
 # Without the extra `experiments` the library's tests must still run.
-HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("evosax", "matplotlib", "ribs", "cma"))
+EXTRA = ("evosax", "gymnax", "matplotlib", "ribs", "cma")
+HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
 collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
 
 

@@ -28,11 +28,13 @@ MAY_IMPORT = {
 OPTIONAL = {
     "cma": ("experiments/common/baselines",),
     "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
+    "gymnax": ("tasks/rl/cartpole",),
     "matplotlib": ("experiments/",),
     "optax": ("experiments/common/baselines",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines",),
     "scipy": ("experiments/",),
+    "six": (),  # gymnax imports it and does not declare it
     "tyro": ("experiments/",),
 }
 

@@ -87,7 +87,7 @@ def coverage(points: Array, low: ArrayLike, high: ArrayLike, num_cells: int) -> 
     return jnp.sum(first & inside) / num_cells ** points.shape[1]
 
 
-def distinct_optima(
+def optimum_hits(
     points: Array,
     optima: Array,
     radius: ArrayLike,
@@ -95,10 +95,10 @@ def distinct_optima(
     optimum_fitness: ArrayLike = 0.0,
     accuracy: ArrayLike = jnp.inf,
 ) -> Array:
-    """How many known optima have been found.
+    """How many points lie at each known optimum.
 
-    An optimum is found if a point lies within radius of it whose fitness is within accuracy of
-    the optimum's; every point can find at most the optimum nearest to it.
+    A point hits the optimum nearest to it, at most one, if it lies within radius of it and its
+    fitness is within accuracy of the optimum's.
 
     Args:
         points: shape (n, D).
@@ -109,7 +109,7 @@ def distinct_optima(
         accuracy: >= 0.
 
     Returns:
-        The number found, an integer in [0, K].
+        The counts (K,), integers in [0, n].
     """
     squared = jax.vmap(lambda optimum: jnp.sum((points - optimum[None, :]) ** 2, axis=1))(
         optima
@@ -119,7 +119,26 @@ def distinct_optima(
     if fitness is not None:
         gap = fitness[None, :] - jnp.broadcast_to(optimum_fitness, optima.shape[:1])[:, None]
         hit = hit & (gap <= accuracy)
-    return jnp.sum(jnp.any(hit, axis=1))
+    return jnp.sum(hit, axis=1)
+
+
+def distinct_optima(
+    points: Array,
+    optima: Array,
+    radius: ArrayLike,
+    fitness: Array | None = None,
+    optimum_fitness: ArrayLike = 0.0,
+    accuracy: ArrayLike = jnp.inf,
+) -> Array:
+    """How many known optima have been found: those with a hit of `optimum_hits`.
+
+    The arguments are those of `optimum_hits`.
+
+    Returns:
+        The number found, an integer in [0, K].
+    """
+    hits = optimum_hits(points, optima, radius, fitness, optimum_fitness, accuracy)
+    return jnp.sum(hits > 0)
 
 
 def top_k(points: Array, fitness: Array, k: int) -> tuple[Array, Array]:

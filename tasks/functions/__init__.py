@@ -1,4 +1,4 @@
-"""Closed-form functions: the papers' benchmark, the two-peak demonstration, and BBOB."""
+"""Closed-form functions: the papers' benchmark, double peaks static and moving, and BBOB."""
 
 from tasks.functions.bbob import BBOB, BBOB_FUNCTIONS, bbob
 from tasks.functions.benchmark import (
@@ -11,6 +11,13 @@ from tasks.functions.benchmark import (
     rastrigin,
     rosenbrock,
 )
+from tasks.functions.double_peak import (
+    DoublePeak,
+    double_peak,
+    dynamic_double_peak,
+    oscillating_double_peak,
+)
+from tasks.functions.rotated import RotatedRastrigin, rotated_rastrigin
 from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
 
 __all__ = [
@@ -19,13 +26,19 @@ __all__ = [
     "RASTRIGIN_TARGETS",
     "TABLE1",
     "Benchmark",
+    "DoublePeak",
+    "RotatedRastrigin",
     "TwoPeaks",
     "ackley",
     "bbob",
     "beale",
+    "double_peak",
+    "dynamic_double_peak",
     "himmelblau",
+    "oscillating_double_peak",
     "rastrigin",
     "rosenbrock",
+    "rotated_rastrigin",
     "two_peaks",
     "two_peaks_step",
 ]

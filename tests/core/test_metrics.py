@@ -175,6 +175,20 @@ def test_distinct_optima_nan_fitness_never_finds_even_at_any_accuracy():
     assert metrics.distinct_optima(OPTIMA, OPTIMA, 0.5, jnp.full(3, jnp.nan)) == 0
 
 
+def test_optimum_hits_counts_each_point_once(rng):
+    optima = rng.normal(size=(4, 3)).astype(np.float32)
+    optima[3] = optima[2] + 0.3
+    points = (optima[rng.integers(4, size=200)] + 0.2 * rng.normal(size=(200, 3))).astype(
+        np.float32
+    )
+    distances = np.linalg.norm(points[:, None] - optima[None], axis=2)
+    near = distances.min(axis=1) <= 0.4
+    expected = np.bincount(distances.argmin(axis=1)[near], minlength=4)
+    assert 0 < near.sum() < 200
+    hits = metrics.optimum_hits(jnp.asarray(points), jnp.asarray(optima), 0.4)
+    np.testing.assert_array_equal(hits, expected)
+
+
 @pytest.mark.parametrize("k", [1, 3, 6])
 def test_top_k_puts_nan_last(k):
     points = jnp.arange(12.0).reshape(6, 2)
@@ -206,11 +220,20 @@ def test_diversity_is_brute_force(rng):
         lambda points: metrics.entropy(points),
         lambda points: metrics.qd_score(points, jnp.abs(points[:, 0]), 0.5),
         lambda points: metrics.coverage(points, -2.0, 2.0, 4),
+        lambda points: metrics.optimum_hits(points, OPTIMA, 1.0),
         lambda points: metrics.distinct_optima(points, OPTIMA, 1.0, points[:, 0]),
         lambda points: metrics.top_k(points, points[:, 0], 3)[0],
         lambda points: metrics.diversity(points),
     ],
-    ids=["entropy", "qd_score", "coverage", "distinct_optima", "top_k", "diversity"],
+    ids=[
+        "entropy",
+        "qd_score",
+        "coverage",
+        "optimum_hits",
+        "distinct_optima",
+        "top_k",
+        "diversity",
+    ],
 )
 def test_jit_and_vmap(rng, measure):
     points = jnp.asarray(rng.normal(size=(3, 20, 2)).astype(np.float32))

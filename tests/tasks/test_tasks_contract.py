@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from tasks import TASKS, make
+from tasks.base import ReportingTask, TimeDependentTask, evaluate
 
 N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
+
+NEEDS = {"bbob_": "evosax.problems", "cartpole": "gymnax"}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.
@@ -21,8 +24,9 @@ ROUNDING = {
 
 @pytest.fixture(scope="module", params=TASKS)
 def task(request):
-    if request.param.startswith("bbob_"):
-        pytest.importorskip("evosax.problems")
+    for family, package in NEEDS.items():
+        if request.param.startswith(family):
+            pytest.importorskip(package)
     return make(request.param)
 
 
@@ -56,9 +60,32 @@ def test_batch_equals_jitted_singles_and_repeats(task):
     np.testing.assert_allclose(singles, fitness, rtol=rtol, atol=rtol)
 
 
+def test_evaluate_is_the_call_at_the_start(task):
+    genomes = genomes_of(task)
+    reports = isinstance(task, ReportingTask)
+    key = jax.random.key(task.seed if reports else 1)
+    fitness, traits = evaluate(task, genomes, key, 0)
+    np.testing.assert_array_equal(fitness, task(genomes))
+    assert bool(traits) == reports
+    for trait in traits.values():
+        assert trait.shape == (N,)
+        assert np.isfinite(trait).all()
+
+
+def test_time_dependent_tasks_take_a_traced_generation(task):
+    if not isinstance(task, TimeDependentTask):
+        pytest.skip("does not change")
+    genomes = genomes_of(task)
+    _, scanned = jax.lax.scan(lambda _, t: (_, task.at(genomes, t)), 0, jnp.arange(8))
+    assert scanned.shape == (8, N)
+    assert scanned.dtype == jnp.float32
+    np.testing.assert_allclose(scanned[0], task(genomes), rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(scanned[7], task.at(genomes, 7), rtol=2e-4, atol=2e-4)
+
+
 def test_known_optimum_has_its_fitness_and_no_better_neighbour(task):
     if task.optima is None:
-        pytest.skip("2^D optima, not listed")
+        pytest.skip("optima not listed")
     optima = np.asarray(task.optima, dtype=np.float64)
     for optimum in optima[:4]:
         steps = np.random.default_rng(1).normal(size=(N, task.num_dims))
@@ -71,7 +98,7 @@ def test_known_optimum_has_its_fitness_and_no_better_neighbour(task):
 
 def test_all_listed_optima_are_distinct_and_equal_in_fitness(task):
     if task.optima is None:
-        pytest.skip("2^D optima, not listed")
+        pytest.skip("optima not listed")
     optima = np.asarray(task.optima)
     assert len(np.unique(optima.round(3), axis=0)) == len(optima)
     np.testing.assert_allclose(
