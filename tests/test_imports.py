@@ -17,7 +17,13 @@ FILES = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
 MAY_IMPORT = {
     "diffevo.core": ("diffevo.core",),
     "diffevo.denoiser": ("diffevo.core", "diffevo.denoiser"),
-    "diffevo.algorithms": ("diffevo.core", "diffevo.denoiser", "diffevo.algorithms"),
+    "diffevo.conditions": ("diffevo.core", "diffevo.conditions"),
+    "diffevo.algorithms": (
+        "diffevo.core",
+        "diffevo.denoiser",
+        "diffevo.conditions",
+        "diffevo.algorithms",
+    ),
     "diffevo.evaluators": ("diffevo.core", "diffevo.evaluators"),
     "diffevo": ("diffevo",),
     "tasks": ("diffevo", "tasks"),
@@ -29,7 +35,6 @@ OPTIONAL = {
     "cma": ("experiments/common/baselines",),
     "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
     "matplotlib": ("experiments/",),
-    "optax": ("experiments/common/baselines",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines",),
     "scipy": ("experiments/",),
