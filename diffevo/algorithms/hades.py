@@ -583,7 +583,7 @@ class _LearnedDenoising(abc.ABC):
         genomes: Array,
     ) -> Array:
         """Noise by the forward process or gene by gene, readaptation, and random moves."""
-        noise_key, gene_key, denoise_key, random_key = jax.random.split(key, 4)
+        noise_key, uniform_key, denoise_key = jax.random.split(key, 3)
         shape, dtype = genomes.shape, genomes.dtype
         noise = jax.random.normal(noise_key, shape, dtype)
         noised = self._restored(
@@ -592,10 +592,10 @@ class _LearnedDenoising(abc.ABC):
                 self._standardized(state, genomes), params.alphas, params.mutation_rate, noise
             ),
         )
-        who_key, where_key = jax.random.split(gene_key)
+        # Who, which genes, and how far: one draw.
+        uniform = jax.random.uniform(uniform_key, (2, shape[0], shape[1] + 1), dtype)
         ratio = params.unbiased_mutation_ratio
-        chosen = jax.random.uniform(who_key, (shape[0], 1), dtype) < ratio
-        chosen &= jax.random.uniform(where_key, shape, dtype) < params.mutation_rate
+        chosen = (uniform[0, :, :1] < ratio) & (uniform[0, :, 1:] < params.mutation_rate)
         mutated = jnp.where(ratio > 0, jnp.where(chosen, genomes + noise, genomes), noised)
         if self.readaptation_steps:
             alphas = process.boundaries(
@@ -612,10 +612,9 @@ class _LearnedDenoising(abc.ABC):
                     params.noise_scale,
                 ),
             )
-        who_key, where_key = jax.random.split(random_key)
-        moves = jax.random.uniform(where_key, shape, dtype, -1.0, 1.0)
-        moved = jax.random.uniform(who_key, (shape[0], 1), dtype) < params.random_mutation_ratio
-        mutated = jnp.where(moved, mutated + params.random_mutation_scale * moves, mutated)
+        moved = uniform[1, :, :1] < params.random_mutation_ratio
+        moves = params.random_mutation_scale * (2.0 * uniform[1, :, 1:] - 1.0)
+        mutated = jnp.where(moved, mutated + moves, mutated)
         if self.forget_best or not self._num_elites:
             return mutated
         return mutated.at[: self._num_elites].set(genomes[: self._num_elites])

@@ -208,20 +208,23 @@ def fit(
         for n in range(steps, 0, -1)
         if steps % n == 0 and (n == 1 or n * batch * num_dims <= _CHUNK_ELEMENTS)
     )
-    init_key, bank_key, order_key, draw_key = jax.random.split(key, 4)
+    layout = (training.num_epochs, steps // chunk, chunk * batch)
+    # One draw for all: every call of the generator is a loop to compile.
+    init_key, bank_key, word_key = jax.random.split(key, 3)
+    num_words = 4 if denoiser.widths else 3
+    words = jax.random.bits(word_key, (num_words, training.num_epochs, num_rows), jnp.uint32)
+    rows = _orders(words[0])[:, : steps * batch].reshape(layout)
+    rows = rows % jnp.maximum(data.count, 1)
+    words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)
+    bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
+    bank = jax.random.normal(bank_key, (bank_rows + chunk * batch, num_dims), dtype)
+
     optimizer = make_optimizer(training, numbers.weight_decay)
     fresh = denoiser.init_weights(init_key, num_dims, dtype)
     fresh_state = optimizer.init(fresh)
     weights, state = start if training.continued else (fresh, fresh_state)
-
-    bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
-    bank = jax.random.normal(bank_key, (bank_rows + chunk * batch, num_dims), dtype)
-    rows = _shuffles(order_key, training.num_epochs, num_rows)[:, : steps * batch]
-    rows = (rows % jnp.maximum(data.count, 1)).reshape(-1, steps // chunk, chunk * batch)
-    rates = optax.cosine_decay_schedule(1.0, training.num_epochs * steps)(
-        jnp.arange(training.num_epochs * steps)
-    ).astype(dtype)
-    rates = (numbers.learning_rate * rates).reshape(*rows.shape[:2], chunk)
+    decay = (1.0 + np.cos(np.linspace(0.0, np.pi, training.num_epochs * steps))) / 2.0
+    rates = numbers.learning_rate * jnp.asarray(decay.reshape(*layout[:2], chunk), dtype)
     # Mean 1 over the rows that count.
     total = jnp.sum(data.weights) / jnp.maximum(data.count, 1).astype(dtype)
     row_weights = data.weights / jnp.where(total > 0, total, 1.0)
@@ -237,21 +240,22 @@ def fit(
         update, state = optimizer.update(gradient, state, weights)
         return (weights - rate * update, state), loss
 
-    def draw(key: Array, rows: Array) -> tuple[tuple[Array, ...], Array]:
+    def draw(rows: Array, words: Array) -> tuple[tuple[Array, ...], Array]:
         """(examples of a chunk of steps, loss of an output of zero)."""
-        level_key, offset_key, sign_key, keep_key = jax.random.split(key, 4)
-        genomes = data.genomes[rows]
-        within = jnp.tile(jnp.arange(batch), chunk).astype(dtype)
-        time = (within + jax.random.uniform(level_key, rows.shape, dtype)) / batch
+        # The word's highest bit is the noise's sign, the rest a place within the stratum.
+        flip = (words[0] >> 31).astype(bool)
+        within = _uniform(words[0] << 1, dtype)
+        time = (jnp.tile(jnp.arange(batch), chunk).astype(dtype) + within) / batch
         # Not the clean end itself, where there is nothing to learn.
         alpha = jnp.minimum(process.level(numbers.alphas, time), numbers.alphas[-2])
-        offset = jax.random.randint(offset_key, (), 0, bank_rows, jnp.int32)
+        offset = (words[1, 0] % jnp.uint32(bank_rows)).astype(jnp.int32)
         noise = lax.dynamic_slice_in_dim(bank, offset, chunk * batch)
-        flip = jax.random.bernoulli(sign_key, 0.5, (rows.shape[0], 1))
-        noise = jnp.where(flip, -noise, noise)
-        x, target = process.training_pair(denoiser.prediction, genomes, noise, alpha)
-        keep = _kept_conditions(keep_key, rows.shape[0], data.present, numbers.condition_dropout)
-        condition, present = denoiser.only(data.present[rows], data.condition[rows], keep)
+        noise = jnp.where(flip[:, None], -noise, noise)
+        x, target = process.training_pair(denoiser.prediction, data.genomes[rows], noise, alpha)
+        condition, present = data.condition[rows], data.present[rows]
+        if denoiser.widths:
+            keep = _kept_condition(words[2], len(denoiser.widths), numbers.condition_dropout)
+            condition, present = denoiser.only(present, condition, keep)
         inputs = networks.features(alpha, condition, present)
         scale = jnp.sqrt(row_weights[rows] / (batch * num_dims))[:, None]
         untrained = jnp.sum((scale * target) ** 2) / chunk
@@ -259,16 +263,14 @@ def fit(
         return jax.tree.map(lambda a: a.reshape(chunk, batch, a.shape[1]), examples), untrained
 
     def chunk_of_steps(carry, inputs):
-        key, rows, rates = inputs
-        examples, untrained = draw(key, rows)
+        rows, words, rates = inputs
+        examples, untrained = draw(rows, words)
         carry, losses = lax.scan(step, carry, (examples, rates))
         return carry, (jnp.mean(losses), untrained)
 
     def epoch(carry: _Carry, inputs) -> tuple[_Carry, None]:
-        key, rows, rates = inputs
-        keys = jax.random.split(key, rows.shape[0])
         (weights, state), (losses, untrained) = lax.scan(
-            chunk_of_steps, (carry.weights, carry.optimizer), (keys, rows, rates)
+            chunk_of_steps, (carry.weights, carry.optimizer), inputs
         )
         loss = jnp.mean(losses)
         intact = (loss <= _DIVERGED * jnp.mean(untrained)) & jnp.all(jnp.isfinite(weights))
@@ -289,8 +291,7 @@ def fit(
 
     none = jnp.zeros((), jnp.int32)
     carry = _Carry(weights, state, weights, jnp.asarray(jnp.inf, dtype), none)
-    keys = jax.random.split(draw_key, training.num_epochs)
-    carry, _ = lax.scan(epoch, carry, (keys, rows, rates))
+    carry, _ = lax.scan(epoch, carry, (rows, jnp.moveaxis(words, 0, 2), rates))
     # If no epoch was sound, there is nothing better than the untrained network, whose loss is 1 for
     # data of unit variance at "v", and of that order otherwise.
     sound = jnp.isfinite(carry.best_loss)
@@ -302,29 +303,30 @@ def fit(
     )
 
 
-def _shuffles(key: Array, count: int, length: int) -> Array:
-    """Random orders of 0 .. length - 1, int32 (count, length).
+def _orders(words: Array) -> Array:
+    """Random orders of 0 .. length - 1, one for each row of random words (count, length).
 
-    The index rides in the low bits of a random word: one array to sort instead of two, which is
-    several times as fast on a CPU. Equal high bits keep their order; they are rare.
+    The index rides in the low bits of the word: one array to sort instead of two, which is several
+    times as fast on a CPU. Equal high bits keep their order; they are rare.
     """
+    length = words.shape[1]
     low = max(length - 1, 1).bit_length()
-    words = jax.random.bits(key, (count, length), jnp.uint32)
     index = jnp.arange(length, dtype=jnp.uint32)[None]
     ordered = jnp.sort((words >> low << low) | index, axis=1)
     return (ordered & jnp.uint32(2**low - 1)).astype(jnp.int32)
 
 
-def _kept_conditions(key: Array, num_rows: int, present: Array, dropout: Array) -> Array:
+def _uniform(words: Array, dtype) -> Array:
+    """Numbers in [0, 1) from the higher 23 bits of random words."""
+    return (words >> 9).astype(dtype) / 2**23
+
+
+def _kept_condition(words: Array, count: int, dropout: Array) -> Array:
     """Which condition each row is trained with, one-hot (n, K); none with probability dropout.
 
     Guidance asks for no condition and for one at a time (`diffevo.core.guidance`), so no other
     combination is worth learning.
     """
-    count = present.shape[1]
-    if count == 0:
-        return jnp.zeros((num_rows, 0), present.dtype)
-    which_key, drop_key = jax.random.split(key)
-    which = jax.random.randint(which_key, (num_rows,), 0, count, jnp.int32)
-    kept = jax.random.uniform(drop_key, (num_rows,), dropout.dtype) >= dropout
-    return jax.nn.one_hot(which, count, dtype=present.dtype) * kept.astype(present.dtype)[:, None]
+    which = ((words & 0xFF) % count).astype(jnp.int32)
+    kept = _uniform(words, dropout.dtype) >= dropout
+    return jax.nn.one_hot(which, count, dtype=dropout.dtype) * kept.astype(dropout.dtype)[:, None]

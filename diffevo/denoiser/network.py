@@ -96,7 +96,7 @@ class MLP(nn.Module):
             h = jnp.pad(h, ((0, 0), (0, 1)), constant_values=1.0)
         return h @ self._kernel("out", h, x.shape[1], nn.initializers.zeros)
 
-    def _kernel(self, name: str, h: Array, width: int, init=nn.initializers.lecun_normal()) -> Array:
+    def _kernel(self, name: str, h: Array, width: int, init=nn.initializers.lecun_uniform()) -> Array:
         return self.param(name, init, (h.shape[1], width), h.dtype)
 
 
