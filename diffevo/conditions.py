@@ -386,14 +386,13 @@ def measure(conditions: Sequence[Condition], memory: Memory, targets: Sequence[A
 
 def choose(
     conditions: Sequence[Condition],
-    key: Array,
+    keys: Array,
     values: Sequence[Array],
     memory: Memory,
     targets: Sequence[Array],
     num: int,
 ) -> list:
-    """What is asked of `num` offspring, (num, c) for each condition."""
-    keys = jax.random.split(key, max(len(conditions), 1))
+    """What is asked of `num` offspring, (num, c) for each condition; keys (K,) are consumed."""
     return [
         jnp.broadcast_to(
             jnp.asarray(condition.choose(keys[k], values[k], memory, targets[k], num)),

@@ -36,7 +36,7 @@ from diffevo import conditions as condition_rules
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.conditions import Condition
-from diffevo.core import archive, schedules
+from diffevo.core import archive, noise, schedules
 from diffevo.core.weighting import RouletteWheel, Weighting
 from diffevo.denoiser import fit as fitting
 from diffevo.denoiser import process
@@ -51,6 +51,7 @@ class Model(struct.PyTreeNode):
 
     weights: Array  # (W,), the network's, flat
     optimizer: Any  # optax state, for continued training
+    fresh: Array  # (W,), where a cold fit begins
     mean: Array  # (D,)
     std: Array  # (D,), > 0
     standard: condition_rules.Standard
@@ -249,6 +250,7 @@ class _LearnedDenoising(abc.ABC):
         model = Model(
             weights=weights,
             optimizer=optimizer.init(weights),
+            fresh=weights,
             mean=jnp.zeros(self.num_dims, dtype),
             std=jnp.ones(self.num_dims, dtype),
             standard=condition_rules.unknown(self._conditions, dtype),
@@ -281,7 +283,7 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             (population to evaluate, state with what was learned).
         """
-        fit_key, sample_key, cross_key, mutate_key = jax.random.split(key, 4)
+        fit_key, offspring_key = jax.random.split(key)
         if self.training_interval == 1:
             model = self._learn(fit_key, state, params)
         else:
@@ -291,13 +293,29 @@ class _LearnedDenoising(abc.ABC):
                 lambda: state.model,
             )
         state = state.replace(model=model)
-        target_key, noise_key = jax.random.split(sample_key)
-        estimate = self._estimator(target_key, state, params, params.targets, self.population_size)
-        genomes = self._draw(noise_key, state, params, estimate, self.population_size)
-        genomes = self._breed(cross_key, state, params, genomes)
-        return self.solution.unravel(
-            self._mutate(mutate_key, state, params, estimate, genomes)
-        ), state
+        size, dims, elites = self.population_size, self.num_dims, self._num_elites
+        num_children = int((size - elites) * self.crossover_ratio)
+        targets, start, steps, cross, mutation, moves, readaptation = noise.draw(
+            offspring_key,
+            (len(self._conditions), 4),
+            (size, dims),
+            (self.num_steps, 4),
+            (num_children, dims + 2),
+            (size, dims),
+            (2, size, dims + 1),
+            (self.readaptation_steps, 4),
+        )
+        estimate = self._estimator(noise.keys(targets, key), state, params, params.targets, size)
+        genomes = self._draw(start, noise.keys(steps, key), state, params, estimate)
+        genomes = self._breed(cross, state, params, genomes)
+        mutated = self._mutate(mutation, moves, state, params, genomes)
+        if self.readaptation_steps:
+            keys = noise.keys(readaptation, key)
+            mutated = self._readapt(keys, state, params, estimate, mutated)
+        mutated = self._move(moves[1], params, mutated)
+        if not self.forget_best:
+            mutated = mutated.at[:elites].set(genomes[:elites])
+        return self.solution.unravel(mutated), state
 
     @functools.partial(jax.jit, static_argnames="self")
     def tell(
@@ -381,7 +399,9 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             Solutions with a leading axis num.
         """
-        target_key, noise_key = jax.random.split(key)
+        words, start, steps = noise.draw(
+            key, (len(self._conditions), 4), (num, self.num_dims), (self.num_steps, 4)
+        )
         chosen = params.targets
         if targets is not None:
             dtype = self.solution.dtype
@@ -389,8 +409,9 @@ class _LearnedDenoising(abc.ABC):
                 jnp.broadcast_to(jnp.asarray(new, dtype), old.shape)
                 for new, old in zip(targets, params.targets, strict=True)
             )
-        estimate = self._estimator(target_key, state, params, chosen, num)
-        return self.solution.unravel(self._draw(noise_key, state, params, estimate, num))
+        estimate = self._estimator(noise.keys(words, key), state, params, chosen, num)
+        keys = noise.keys(steps, key)
+        return self.solution.unravel(self._draw(start, keys, state, params, estimate))
 
     @functools.partial(jax.jit, static_argnames="self")
     def estimate_x0(self, key: Array, state: State, params: Params) -> PyTree:
@@ -404,7 +425,9 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             A population of estimates: leaves (N, ...).
         """
-        estimate = self._estimator(key, state, params, params.targets, self.population_size)
+        (words,) = noise.draw(key, (len(self._conditions), 4))
+        keys = noise.keys(words, key)
+        estimate = self._estimator(keys, state, params, params.targets, self.population_size)
         alpha = process.level(params.alphas, params.mutation_rate)
         origins = estimate(self._standardized(state, state.population), alpha)
         return self.solution.unravel(self._restored(state, origins))
@@ -469,7 +492,6 @@ class _LearnedDenoising(abc.ABC):
 
     def _learn(self, key: Array, state: State, params: Params) -> Model:
         """Fit the denoiser to the memory."""
-        draw_key, fit_key = jax.random.split(key)
         memory, dtype = state.memory, state.memory.genomes.dtype
         fitness = jnp.where(memory.filled, memory.fitness, jnp.nan)
         weights = jnp.exp(self.selection(fitness, memory.genomes, params.temperature))
@@ -491,9 +513,11 @@ class _LearnedDenoising(abc.ABC):
             present=present,
             count=memory.count,
         )
+        fit_key = key
         if self.training_data == "resampled":
-            logits = jnp.log(jnp.where(jnp.sum(shares) > 0, shares, 1.0))
-            rows = jax.random.categorical(draw_key, logits, shape=(num_rows,))
+            fit_key, draw_key = jax.random.split(key)
+            (words,) = noise.draw(draw_key, (num_rows,))
+            rows = noise.pick(words, shares, dtype)
             data = data._replace(
                 genomes=data.genomes[rows],
                 weights=memory.filled[rows].astype(dtype),
@@ -506,7 +530,7 @@ class _LearnedDenoising(abc.ABC):
             self.training,
             fit_key,
             data,
-            (state.model.weights, state.model.optimizer),
+            fitting.Start(state.model.weights, state.model.optimizer, state.model.fresh),
             fitting.Hyperparameters(
                 params.alphas, params.learning_rate, params.weight_decay, params.condition_dropout
             ),
@@ -514,6 +538,7 @@ class _LearnedDenoising(abc.ABC):
         return Model(
             weights=fitted.weights,
             optimizer=fitted.optimizer,
+            fresh=state.model.fresh,
             mean=mean,
             std=std,
             standard=standard,
@@ -522,12 +547,12 @@ class _LearnedDenoising(abc.ABC):
         )
 
     def _estimator(
-        self, key: Array, state: State, params: Params, targets: tuple[Array, ...], num: int
+        self, keys: Array, state: State, params: Params, targets: tuple[Array, ...], num: int
     ) -> process.Estimate:
         """The denoiser for `num` rows, with what is asked of each of them."""
         values = condition_rules.measure(self._conditions, state.memory, targets)
         chosen = condition_rules.choose(
-            self._conditions, key, values, state.memory, targets, num
+            self._conditions, keys, values, state.memory, targets, num
         )
         model, denoiser = state.model, self._denoiser
         condition, present = condition_rules.encode(
@@ -542,82 +567,72 @@ class _LearnedDenoising(abc.ABC):
         return estimate
 
     def _draw(
-        self, key: Array, state: State, params: Params, estimate: process.Estimate, num: int
+        self,
+        words: Array,
+        keys: Array,
+        state: State,
+        params: Params,
+        estimate: process.Estimate,
     ) -> Array:
-        """Genomes (num, D) from noise."""
-        start_key, noise_key = jax.random.split(key)
-        start = jax.random.normal(start_key, (num, self.num_dims), state.model.mean.dtype)
+        """Genomes from noise, as many as words (num, D)."""
+        start = noise.normal(words, state.model.mean.dtype)
         alphas = process.boundaries(params.alphas, self.num_steps)
-        drawn = process.sample(
-            estimate, noise_key, start, alphas, self.sampler, params.noise_scale
-        )
+        drawn = process.sample(estimate, keys, start, alphas, self.sampler, params.noise_scale)
         return self._restored(state, drawn)
 
-    def _breed(self, key: Array, state: State, params: Params, samples: Array) -> Array:
+    def _breed(self, words: Array, state: State, params: Params, samples: Array) -> Array:
         """Put the elite and its crossovers in the place of the first samples."""
-        size, num_elites = self.population_size, self._num_elites
-        num_children = int((size - num_elites) * self.crossover_ratio)
-        parent_key, gene_key = jax.random.split(key)
-        order = jnp.argsort(state.fitness)[: num_elites or size]
+        elites, children = self._num_elites, words.shape[0]
+        order = jnp.argsort(state.fitness)[: elites or self.population_size]
         elite, fitness = state.population[order], state.fitness[order]
         intact = ~jnp.isnan(fitness)
-        if num_children:
-            logits = self.selection(fitness, elite, params.temperature)
-            parents = jax.random.categorical(parent_key, logits, shape=(2, num_children))
-            genes = jax.random.bernoulli(gene_key, 0.5, (num_children, self.num_dims))
-            children = jnp.where(genes, elite[parents[0]], elite[parents[1]])
-            place = slice(num_elites, num_elites + num_children)
-            children = jnp.where(jnp.any(intact), children, samples[place])
-            samples = samples.at[place].set(children)
-        if num_elites:
-            survivors = jnp.where(intact[:, None], elite, samples[:num_elites])
-            samples = samples.at[:num_elites].set(survivors)
+        if children:
+            weights = jnp.exp(self.selection(fitness, elite, params.temperature))
+            parents = noise.pick(words[:, :2], weights, fitness.dtype)
+            genes = words[:, 2:] >> 31 == 0
+            crossed = jnp.where(genes, elite[parents[:, 0]], elite[parents[:, 1]])
+            place = slice(elites, elites + children)
+            crossed = jnp.where(jnp.any(intact), crossed, samples[place])
+            samples = samples.at[place].set(crossed)
+        if elites:
+            survivors = jnp.where(intact[:, None], elite, samples[:elites])
+            samples = samples.at[:elites].set(survivors)
         return samples
 
     def _mutate(
+        self, words: Array, more: Array, state: State, params: Params, genomes: Array
+    ) -> Array:
+        """Noise by the forward process, or gene by gene."""
+        dtype = genomes.dtype
+        eps = noise.normal(words, dtype)
+        standardized = self._standardized(state, genomes)
+        noised = process.mutate(standardized, params.alphas, params.mutation_rate, eps)
+        who, where = noise.uniform(more[0, :, :1], dtype), noise.uniform(more[0, :, 1:], dtype)
+        ratio = params.unbiased_mutation_ratio
+        chosen = (who < ratio) & (where < params.mutation_rate)
+        unbiased = jnp.where(chosen, genomes + eps, genomes)
+        return jnp.where(ratio > 0, unbiased, self._restored(state, noised))
+
+    def _readapt(
         self,
-        key: Array,
+        keys: Array,
         state: State,
         params: Params,
         estimate: process.Estimate,
         genomes: Array,
     ) -> Array:
-        """Noise by the forward process or gene by gene, readaptation, and random moves."""
-        noise_key, uniform_key, denoise_key = jax.random.split(key, 3)
-        shape, dtype = genomes.shape, genomes.dtype
-        noise = jax.random.normal(noise_key, shape, dtype)
-        noised = self._restored(
-            state,
-            process.mutate(
-                self._standardized(state, genomes), params.alphas, params.mutation_rate, noise
-            ),
-        )
-        # Who, which genes, and how far: one draw.
-        uniform = jax.random.uniform(uniform_key, (2, shape[0], shape[1] + 1), dtype)
-        ratio = params.unbiased_mutation_ratio
-        chosen = (uniform[0, :, :1] < ratio) & (uniform[0, :, 1:] < params.mutation_rate)
-        mutated = jnp.where(ratio > 0, jnp.where(chosen, genomes + noise, genomes), noised)
-        if self.readaptation_steps:
-            alphas = process.boundaries(
-                params.alphas, self.readaptation_steps, params.mutation_rate
-            )
-            mutated = self._restored(
-                state,
-                process.sample(
-                    estimate,
-                    denoise_key,
-                    self._standardized(state, mutated),
-                    alphas,
-                    self.sampler,
-                    params.noise_scale,
-                ),
-            )
-        moved = uniform[1, :, :1] < params.random_mutation_ratio
-        moves = params.random_mutation_scale * (2.0 * uniform[1, :, 1:] - 1.0)
-        mutated = jnp.where(moved, mutated + moves, mutated)
-        if self.forget_best or not self._num_elites:
-            return mutated
-        return mutated.at[: self._num_elites].set(genomes[: self._num_elites])
+        """Take back by the model what mutation did: denoise from where it went."""
+        alphas = process.boundaries(params.alphas, self.readaptation_steps, params.mutation_rate)
+        noisy = self._standardized(state, genomes)
+        clean = process.sample(estimate, keys, noisy, alphas, self.sampler, params.noise_scale)
+        return self._restored(state, clean)
+
+    def _move(self, words: Array, params: Params, genomes: Array) -> Array:
+        """Random moves of some, whatever the model thinks of them."""
+        uniform = noise.uniform(words, genomes.dtype)
+        moved = uniform[:, :1] < params.random_mutation_ratio
+        moves = params.random_mutation_scale * (2.0 * uniform[:, 1:] - 1.0)
+        return jnp.where(moved, genomes + moves, genomes)
 
 
 @final

@@ -21,12 +21,14 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from diffevo.core import guidance
+from diffevo.core import guidance, noise
 from diffevo.denoiser import network as networks
 from diffevo.denoiser import process
 
 # Inputs drawn at once: what a core's cache holds. The bank: 16 MB, but at least the rows themselves.
 _CHUNK_ELEMENTS, _BANK_ELEMENTS, _MAX_BANK = 2**18, 2**22, 4
+# Distinct levels that are trained on, whatever the schedule's length.
+_NUM_LEVELS = 1024
 # An epoch this much worse than an untrained network has diverged.
 _DIVERGED = 10.0
 _EMA = 0.9
@@ -118,10 +120,11 @@ class Denoiser:
             Shape (n, D).
         """
         count = len(self.widths)
+        level = jnp.tile(networks.waves(jnp.reshape(alpha, 1)), (x.shape[0], 1))
         inputs = []
         for keep in np.concatenate([np.zeros((1, count)), np.eye(count)]):
             values, flags = self.only(present, condition, jnp.asarray(keep, x.dtype)[None])
-            inputs.append(networks.features(jnp.full(x.shape[:1], alpha), values, flags))
+            inputs.append(networks.features(level, values, flags))
         # One call for the unconditional and all conditional predictions.
         outputs = networks.apply(
             self.network, weights, jnp.tile(x, (count + 1, 1)), jnp.concatenate(inputs)
@@ -147,6 +150,14 @@ class Hyperparameters(NamedTuple):
     learning_rate: Array  # falls to zero by a cosine
     weight_decay: Array  # decoupled: 0 is Adam, above is AdamW
     condition_dropout: Array  # share of rows that are trained without any condition
+
+
+class Start(NamedTuple):
+    """Where a fit may begin."""
+
+    weights: Array  # (W,), of the fit before
+    optimizer: optax.OptState  # of the fit before
+    fresh: Array  # (W,), a network as new
 
 
 class Fitted(NamedTuple):
@@ -179,7 +190,7 @@ def fit(
     training: Training,
     key: Array,
     data: Data,
-    start: tuple[Array, optax.OptState],
+    start: Start,
     numbers: Hyperparameters,
 ) -> Fitted:
     """Fit a denoiser to weighted data.
@@ -192,7 +203,7 @@ def fit(
         training: epochs, batches, which weights to keep.
         key: random key, consumed.
         data: see `Data`.
-        start: weights and optimizer state to continue from, if training says so.
+        start: a fresh network, or weights and optimizer state to continue from: as training says.
         numbers: see `Hyperparameters`.
 
     Returns:
@@ -209,25 +220,31 @@ def fit(
         if steps % n == 0 and (n == 1 or n * batch * num_dims <= _CHUNK_ELEMENTS)
     )
     layout = (training.num_epochs, steps // chunk, chunk * batch)
-    # One draw for all: every call of the generator is a loop to compile.
-    init_key, bank_key, word_key = jax.random.split(key, 3)
     num_words = 4 if denoiser.widths else 3
-    words = jax.random.bits(word_key, (num_words, training.num_epochs, num_rows), jnp.uint32)
+    bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
+    words, bank = noise.draw(
+        key,
+        (num_words, training.num_epochs, num_rows),
+        (bank_rows + chunk * batch, num_dims),
+    )
+    bank = noise.normal(bank, dtype)
     rows = _orders(words[0])[:, : steps * batch].reshape(layout)
     rows = rows % jnp.maximum(data.count, 1)
     words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)
-    bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
-    bank = jax.random.normal(bank_key, (bank_rows + chunk * batch, num_dims), dtype)
 
     optimizer = make_optimizer(training, numbers.weight_decay)
-    fresh = denoiser.init_weights(init_key, num_dims, dtype)
-    fresh_state = optimizer.init(fresh)
-    weights, state = start if training.continued else (fresh, fresh_state)
+    fresh, fresh_state = start.fresh, optimizer.init(start.fresh)
+    weights, state = start[:2] if training.continued else (fresh, fresh_state)
     decay = (1.0 + np.cos(np.linspace(0.0, np.pi, training.num_epochs * steps))) / 2.0
     rates = numbers.learning_rate * jnp.asarray(decay.reshape(*layout[:2], chunk), dtype)
     # Mean 1 over the rows that count.
     total = jnp.sum(data.weights) / jnp.maximum(data.count, 1).astype(dtype)
     row_weights = data.weights / jnp.where(total > 0, total, 1.0)
+
+    # Never the clean end itself, where there is nothing to learn.
+    times = (jnp.arange(_NUM_LEVELS, dtype=dtype) + 0.5) / _NUM_LEVELS
+    alphas = process.level(numbers.alphas, times)
+    levels = jnp.concatenate([alphas[:, None], networks.waves(alphas)], axis=1)
 
     def loss_of(weights: Array, x: Array, inputs: Array, target: Array, scale: Array) -> Array:
         residual = networks.apply(denoiser.network, weights, x, inputs) - target
@@ -244,19 +261,19 @@ def fit(
         """(examples of a chunk of steps, loss of an output of zero)."""
         # The word's highest bit is the noise's sign, the rest a place within the stratum.
         flip = (words[0] >> 31).astype(bool)
-        within = _uniform(words[0] << 1, dtype)
+        within = noise.uniform(words[0] << 1, dtype)
         time = (jnp.tile(jnp.arange(batch), chunk).astype(dtype) + within) / batch
-        # Not the clean end itself, where there is nothing to learn.
-        alpha = jnp.minimum(process.level(numbers.alphas, time), numbers.alphas[-2])
+        level = levels[(time * _NUM_LEVELS).astype(jnp.int32)]
         offset = (words[1, 0] % jnp.uint32(bank_rows)).astype(jnp.int32)
-        noise = lax.dynamic_slice_in_dim(bank, offset, chunk * batch)
-        noise = jnp.where(flip[:, None], -noise, noise)
-        x, target = process.training_pair(denoiser.prediction, data.genomes[rows], noise, alpha)
+        eps = lax.dynamic_slice_in_dim(bank, offset, chunk * batch)
+        eps = jnp.where(flip[:, None], -eps, eps)
+        genomes = data.genomes[rows]
+        x, target = process.training_pair(denoiser.prediction, genomes, eps, level[:, 0])
         condition, present = data.condition[rows], data.present[rows]
         if denoiser.widths:
             keep = _kept_condition(words[2], len(denoiser.widths), numbers.condition_dropout)
             condition, present = denoiser.only(present, condition, keep)
-        inputs = networks.features(alpha, condition, present)
+        inputs = networks.features(level[:, 1:], condition, present)
         scale = jnp.sqrt(row_weights[rows] / (batch * num_dims))[:, None]
         untrained = jnp.sum((scale * target) ** 2) / chunk
         examples = (x, inputs, target, scale)
@@ -316,11 +333,6 @@ def _orders(words: Array) -> Array:
     return (ordered & jnp.uint32(2**low - 1)).astype(jnp.int32)
 
 
-def _uniform(words: Array, dtype) -> Array:
-    """Numbers in [0, 1) from the higher 23 bits of random words."""
-    return (words >> 9).astype(dtype) / 2**23
-
-
 def _kept_condition(words: Array, count: int, dropout: Array) -> Array:
     """Which condition each row is trained with, one-hot (n, K); none with probability dropout.
 
@@ -328,5 +340,5 @@ def _kept_condition(words: Array, count: int, dropout: Array) -> Array:
     combination is worth learning.
     """
     which = ((words & 0xFF) % count).astype(jnp.int32)
-    kept = _uniform(words, dropout.dtype) >= dropout
+    kept = noise.uniform(words, dropout.dtype) >= dropout
     return jax.nn.one_hot(which, count, dtype=dropout.dtype) * kept.astype(dropout.dtype)[:, None]

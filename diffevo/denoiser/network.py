@@ -20,29 +20,40 @@ import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+Initializer = nn.initializers.Initializer
 _FREQUENCIES = (1.0, 2.0)
 
 
-def features(alpha: Array, condition: Array, present: Array) -> Array:
-    r"""What a network is told beside the noisy genome.
+def waves(alpha: Array) -> Array:
+    r"""The level as sines and cosines of pi k phi, k = 1, 2.
 
-    The level enters as sines and cosines of pi k phi, phi = 2/pi atan(sqrt((1 - alpha) / alpha)) in
-    [0, 1], 0 clean and 1 noise. An absent condition is all zeros, which "no condition" means, and
-    its flag tells it from a condition whose value is zero. The last column is 1: a bias.
+    phi = 2/pi atan(sqrt((1 - alpha) / alpha)) is in [0, 1], 0 clean and 1 noise.
 
     Args:
-        alpha: signal level of every row, shape (n,), in (0, 1].
+        alpha: signal levels, shape (n,), in (0, 1].
+
+    Returns:
+        Shape (n, 4).
+    """
+    angle = 2.0 * jnp.arctan2(jnp.sqrt(1.0 - alpha), jnp.sqrt(alpha))
+    return jnp.stack([wave(k * angle) for k in _FREQUENCIES for wave in (jnp.sin, jnp.cos)], axis=1)
+
+
+def features(level: Array, condition: Array, present: Array) -> Array:
+    """What a network is told beside the noisy genome.
+
+    An absent condition is all zeros, which "no condition" means, and its flag tells it from a
+    condition whose value is zero. The last column is 1: a bias.
+
+    Args:
+        level: from `waves`, shape (n, 4).
         condition: condition values, shape (n, C), zero where absent.
         present: 1 where a condition is present, 0 where not, shape (n, K).
 
     Returns:
-        Shape (n, 4 + C + K + 1).
+        Shape (n, F), F = 4 + C + K + 1.
     """
-    angle = 2.0 * jnp.arctan2(jnp.sqrt(1.0 - alpha), jnp.sqrt(alpha))
-    waves = [wave(k * angle) for k in _FREQUENCIES for wave in (jnp.sin, jnp.cos)]
-    return jnp.concatenate(
-        [jnp.stack(waves, axis=1), condition, present, jnp.ones_like(alpha)[:, None]], axis=1
-    )
+    return jnp.concatenate([level, condition, present, jnp.ones_like(level[:, :1])], axis=1)
 
 
 def num_features(num_values: int, num_conditions: int) -> int:
@@ -96,7 +107,9 @@ class MLP(nn.Module):
             h = jnp.pad(h, ((0, 0), (0, 1)), constant_values=1.0)
         return h @ self._kernel("out", h, x.shape[1], nn.initializers.zeros)
 
-    def _kernel(self, name: str, h: Array, width: int, init=nn.initializers.lecun_uniform()) -> Array:
+    def _kernel(
+        self, name: str, h: Array, width: int, init: Initializer = nn.initializers.lecun_uniform()
+    ) -> Array:
         return self.param(name, init, (h.shape[1], width), h.dtype)
 
 

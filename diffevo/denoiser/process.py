@@ -114,13 +114,13 @@ def estimate_x0(
 
 
 def denoise(
-    estimate: Estimate, key: Array, x: Array, alphas: Array, noise_scale: ArrayLike
+    estimate: Estimate, keys: Array, x: Array, alphas: Array, noise_scale: ArrayLike
 ) -> Array:
     """Sample by DDIM (noise_scale 0; for a flow: Euler) to DDPM (1), one scan over the levels.
 
     Args:
         estimate: from (x, alpha) to the origin.
-        key: random key, consumed.
+        keys: a random key for each step, (S,), consumed.
         x: noisy genomes at alphas[0], shape (n, D).
         alphas: levels, increasing, shape (S + 1,); any subsequence of a schedule.
         noise_scale: see `diffevo.core.ddim.reverse_step`.
@@ -135,7 +135,6 @@ def denoise(
         x0 = estimate(x, alpha)
         return ddim.reverse_step(x, x0, alpha, alpha_next, noise, noise_scale), None
 
-    keys = jax.random.split(key, alphas.shape[0] - 1)
     return jax.lax.scan(step, x, (alphas[:-1], alphas[1:], keys))[0]
 
 
@@ -177,7 +176,7 @@ def heun(estimate: Estimate, x: Array, alphas: Array) -> Array:
 
 def sample(
     estimate: Estimate,
-    key: Array,
+    keys: Array,
     x: Array,
     alphas: Array,
     sampler: Sampler,
@@ -186,7 +185,7 @@ def sample(
     """`denoise` or `heun`, by name."""
     if sampler == "heun":
         return heun(estimate, x, alphas)
-    return denoise(estimate, key, x, alphas, noise_scale)
+    return denoise(estimate, keys, x, alphas, noise_scale)
 
 
 def mutate(x0: Array, alphas: Array, time: ArrayLike, noise: Array) -> Array:
