@@ -142,6 +142,8 @@ class _LearnedDenoising(abc.ABC):
         ):
             base.check_int(name, getattr(self, name))
             object.__setattr__(self, name, int(getattr(self, name)))
+        if self.num_levels < 2:
+            raise ValueError(f"num_levels: expected an int >= 2, got {self.num_levels}")
         object.__setattr__(self, "solution", SolutionSpec.of(self.solution))
         for name, allowed in (
             ("prediction", get_args(process.Prediction)),

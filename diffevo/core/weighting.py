@@ -174,10 +174,8 @@ class RouletteWheel:
         ordered = fitness[order]
         repeated = jnp.concatenate([jnp.zeros(1, bool), ordered[1:] == ordered[:-1]])
         logits = -(self.pressure / temperature) * unit_range(ordered)
-        logits = jnp.where(repeated | jnp.isnan(ordered), -jnp.inf, logits)
-        # The largest term is 1: nothing that counts underflows.
-        terms = jnp.exp(logits - jnp.max(jnp.where(jnp.isnan(logits), -jnp.inf, logits)))
-        log_weights = jnp.log(jnp.cumsum(terms))
+        log_terms = jnp.where(repeated | jnp.isnan(ordered), -jnp.inf, logits)
+        log_weights = jax.lax.cumlogsumexp(log_terms)
         return settle(jnp.zeros_like(fitness).at[order].set(log_weights), fitness)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
@@ -72,11 +73,10 @@ def apply(network: nn.Module, weights: Array, x: Array, inputs: Array) -> Array:
         lambda: _init(network, jax.random.key(0), x.shape[1], inputs.shape[1], weights.dtype)
     )
     leaves, structure = jax.tree.flatten(shapes)
-    parts, start = [], 0
-    for leaf in leaves:
-        size = math.prod(leaf.shape)
-        parts.append(weights[start : start + size].reshape(leaf.shape))
-        start += size
+    # A split, because its gradient is a concatenation: that of slices would be a sum of paddings.
+    ends = np.cumsum([math.prod(leaf.shape) for leaf in leaves])[:-1]
+    parts = jnp.split(weights, ends)
+    parts = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
     return network.apply(jax.tree.unflatten(structure, parts), x, inputs)  # type: ignore[return-value]
 
 

@@ -201,3 +201,23 @@ def standardized(cost: ArrayLike, temperature: float) -> Array:
 def scale_free(cost: ArrayLike, temperature: float) -> Array:
     """Ours, the default: g = exp(-(4 rank + z) / T)."""
     return np.exp(-(4.0 * relative_ranks(cost) + standard_scores(cost)) / temperature)
+
+
+def roulette_wheel(cost: ArrayLike, pressure: float) -> Array:
+    """HADES's selection: every member weighs the sum over distinct qualities up to its own."""
+    cost = np.asarray(cost, np.float64)
+    quality = (cost.max() - cost) / np.ptp(cost)
+    distinct = np.unique(quality)
+    return np.array([np.exp(pressure * distinct[distinct <= q]).sum() for q in quality])
+
+
+def adaptive_pressure(cost: ArrayLike, elite_ratio: float) -> float:
+    """The pressure, 0.01 to 100, at which the elite's share of the weight is 1 - elite_ratio."""
+    elite = relative_ranks(cost) <= elite_ratio
+    low, high = np.log(0.01), np.log(100.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        g = roulette_wheel(cost, np.exp(middle))
+        enough = g[elite].sum() / g.sum() > 1 - elite_ratio
+        low, high = (low, middle) if enough else (middle, high)
+    return float(np.exp(low))
