@@ -231,7 +231,9 @@ def _resolve(
         kind = ALGORITHMS[algorithm]
         # Only a search with a schedule over its generations needs to know how many there will be.
         has_schedule = "num_generations" in kind.__dataclass_fields__
-        algorithm = kind(size, spec, **({"num_generations": num_generations} if has_schedule else {}))
+        algorithm = kind(
+            size, spec, **({"num_generations": num_generations} if has_schedule else {})
+        )
     return algorithm, num_generations
 
 

@@ -123,9 +123,7 @@ def test_regions(memory):
 def test_a_distribution_is_covered_evenly(memory, key):
     asked = np.sort(chosen(ALL["distribution"], memory, key, (-1.0, 3.0))[:, 0])
     np.testing.assert_allclose(asked, -1 + 4 * (np.arange(NUM) + 0.5) / NUM, atol=4 / NUM)
-    halves = chosen(
-        conditions.Distribution(ALL["trait"], (0.0, 0.0, 1.0, 1.0)), memory, key
-    )
+    halves = chosen(conditions.Distribution(ALL["trait"], (0.0, 0.0, 1.0, 1.0)), memory, key)
     assert np.mean(np.asarray(halves) < 0.5) == pytest.approx(0.5, abs=0.01)
 
 
@@ -162,9 +160,7 @@ def test_unknown_traits_are_left_out(memory):
 def test_nan_asks_for_nothing(memory):
     (values,) = measured(ALL["trait"], memory)
     standard = conditions.standardize((ALL["trait"],), (values,), jnp.float32)
-    _, present = conditions.encode(
-        (ALL["trait"],), (jnp.asarray([[jnp.nan], [0.0]]),), standard, 2
-    )
+    _, present = conditions.encode((ALL["trait"],), (jnp.asarray([[jnp.nan], [0.0]]),), standard, 2)
     np.testing.assert_array_equal(present[:, 0], [0, 1])
 
 

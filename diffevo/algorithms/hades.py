@@ -28,7 +28,6 @@ from typing import Any, Literal, final, get_args
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 from jax import Array
 
@@ -553,13 +552,9 @@ class _LearnedDenoising(abc.ABC):
     ) -> process.Estimate:
         """The denoiser for `num` rows, with what is asked of each of them."""
         values = condition_rules.measure(self._conditions, state.memory, targets)
-        chosen = condition_rules.choose(
-            self._conditions, keys, values, state.memory, targets, num
-        )
+        chosen = condition_rules.choose(self._conditions, keys, values, state.memory, targets, num)
         model, denoiser = state.model, self._denoiser
-        condition, present = condition_rules.encode(
-            self._conditions, chosen, model.standard, num
-        )
+        condition, present = condition_rules.encode(self._conditions, chosen, model.standard, num)
 
         def estimate(x: Array, alpha: Array) -> Array:
             return denoiser.estimate_x0(

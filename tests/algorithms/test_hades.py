@@ -85,10 +85,10 @@ def test_a_diverging_loss_is_reported_and_the_run_goes_on(key):
     assert all(np.isfinite(one["loss"]) for one in metrics)
     # Without a network it is the Gaussian of the weighted memory: still a search.
     assert float(final.best_fitness) < -0.9
-    tame, metrics = run(ALGORITHM, double_peak, key, 4)
+    _tame, metrics = run(ALGORITHM, double_peak, key, 4)
     assert metrics[-1]["num_restarts"] == 0
     # And the next generation may train again.
-    state, one = generation(ALGORITHM, double_peak, key, final, PARAMS)
+    _state, one = generation(ALGORITHM, double_peak, key, final, PARAMS)
     assert one["num_restarts"] == final.model.num_restarts
 
 
@@ -129,9 +129,7 @@ def test_a_small_mutation_rate_is_some_noise(state, key):
 
 def test_unbiased_mutation_takes_effect_on_its_share(state, key):
     elite = elite_of(state)
-    asked, _ = ALGORITHM.ask(
-        key, state, still(mutation_rate=1.0, unbiased_mutation_ratio=0.5)
-    )
+    asked, _ = ALGORITHM.ask(key, state, still(mutation_rate=1.0, unbiased_mutation_ratio=0.5))
     moved = np.abs(np.asarray(asked)[: len(elite)] - elite).max(axis=1) > 1e-4
     assert 0 < moved.sum() < len(elite)
 

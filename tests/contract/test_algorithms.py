@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from diffevo.algorithms.registry import ALGORITHMS
-from diffevo.denoiser.fit import Training
 from tests.contract import driver
 from tests.contract.driver import generation, run, scan, sphere, start
 
@@ -394,7 +393,6 @@ def test_where_a_failed_member_was_means_nothing_to_the_others(algorithm, key):
     params = algorithm.default_params
     population = algorithm.sample_population(key)
     fitness = sphere(population).at[0].set(jnp.nan)
-
 
     def asked(member, place):
         state = algorithm.init(key, population.at[member].set(place), fitness, params)

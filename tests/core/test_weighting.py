@@ -58,7 +58,9 @@ def expected_g(name, fitness, temperature, genomes):
         case "roulette_wheel":
             return oracle.roulette_wheel(fitness, 5.0 / temperature)
         case "adaptive":
-            return oracle.roulette_wheel(fitness, oracle.adaptive_pressure(fitness, 0.2) / temperature)
+            return oracle.roulette_wheel(
+                fitness, oracle.adaptive_pressure(fitness, 0.2) / temperature
+            )
         case "identity":
             return oracle.identity(-fitness)
         case "energy":

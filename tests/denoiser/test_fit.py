@@ -187,9 +187,7 @@ def test_what_is_kept(rng, key, keep):
 
 def test_weight_decay_shortens_the_weights(rng, key):
     data = make_data(rng)
-    decayed = fitted(
-        DENOISER, SHORT, key, data, NUMBERS._replace(weight_decay=jnp.float32(10.0))
-    )
+    decayed = fitted(DENOISER, SHORT, key, data, NUMBERS._replace(weight_decay=jnp.float32(10.0)))
     plain = fitted(DENOISER, SHORT, key, data)
     assert jnp.linalg.norm(decayed.weights) < 0.9 * jnp.linalg.norm(plain.weights)
 
