@@ -214,7 +214,7 @@ class Adaptive:
         cut = jnp.maximum(self.elite_ratio, jnp.min(jnp.where(valid, rank, jnp.inf)))
         elite = valid & (rank <= cut)
 
-        def narrow(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        def narrow(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = ends
             middle = (low + high) / 2.0
             weights = jnp.exp(self.base(fitness, genomes, jnp.exp(-middle)))

@@ -1,7 +1,7 @@
 r"""Training: all epochs as one compiled scan of optax steps on flat weights.
 
 The loss of a batch is sum_i w_i |F(x_i) - target_i|^2 / (D sum_i w_i), the sums in expectation over
-the data, so that a row without weight, or a slot of the memory that is still empty, teaches nothing.
+the data, so that a row without weight, or one of the memory that is still empty, teaches nothing.
 
 What does not depend on the weights is drawn for many steps at once: the order of the rows, levels
 (stratified over each batch), noisy genomes, targets. The noise comes from a bank of some thousand
@@ -25,7 +25,7 @@ from diffevo.core import guidance, noise
 from diffevo.denoiser import network as networks
 from diffevo.denoiser import process
 
-# Inputs drawn at once: what a core's cache holds. The bank: 16 MB, but at least the rows themselves.
+# Inputs drawn at once: what a core's cache holds. The bank: 16 MB, but no fewer rows than the data.
 _CHUNK_ELEMENTS, _BANK_ELEMENTS, _MAX_BANK = 2**18, 2**22, 4
 # Distinct levels that are trained on, whatever the schedule's length.
 _NUM_LEVELS = 1024
@@ -254,7 +254,9 @@ def fit(
         weights, state = carry
         examples, rate = inputs
         loss, gradient = jax.value_and_grad(loss_of)(weights, *examples)
-        update, state = optimizer.update(gradient, state, weights)
+        # optax counts steps in integers, which strict promotion would not let it raise to.
+        with jax.numpy_dtype_promotion("standard"):
+            update, state = optimizer.update(gradient, state, weights)
         return (weights - rate * update, state), loss
 
     def draw(rows: Array, words: Array) -> tuple[tuple[Array, ...], Array]:

@@ -22,6 +22,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 Initializer = nn.initializers.Initializer
+_INIT = nn.initializers.lecun_uniform()
 _FREQUENCIES = (1.0, 2.0)
 
 
@@ -107,9 +108,7 @@ class MLP(nn.Module):
             h = jnp.pad(h, ((0, 0), (0, 1)), constant_values=1.0)
         return h @ self._kernel("out", h, x.shape[1], nn.initializers.zeros)
 
-    def _kernel(
-        self, name: str, h: Array, width: int, init: Initializer = nn.initializers.lecun_uniform()
-    ) -> Array:
+    def _kernel(self, name: str, h: Array, width: int, init: Initializer = _INIT) -> Array:
         return self.param(name, init, (h.shape[1], width), h.dtype)
 
 

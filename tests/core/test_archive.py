@@ -98,10 +98,10 @@ def test_diversity_replaces_the_nearest_that_is_not_better():
         (10, 1),
         (30, 5),
     ]
-    assert content(told(memory, [11, 12], [0.5, 0.7], "diversity")) == [
+    assert content(told(memory, [11, 12], [0.5, 0.75], "diversity")) == [
         (0, 1),
         (11, 0.5),
-        (12, 0.7),
+        (12, 0.75),
         (30, 5),
     ]
 

@@ -72,9 +72,10 @@ def test_samplers_draw_the_gaussian(key, sampler, noise_scale):
     keys = jax.random.split(jax.random.fold_in(key, 1), steps)
     alphas = process.boundaries(ALPHAS, steps)
     draws = process.sample(gaussian, keys, start, alphas, sampler, noise_scale)
-    # Three standard errors, and the error of so few steps.
+    # Three standard errors, and the error of so few steps: DDPM's noise is a lower bound.
     assert float(draws.mean()) == pytest.approx(MEAN, abs=3 * STD / num**0.5 + 0.01)
-    assert float(draws.std()) == pytest.approx(STD, rel=3 / (2 * num) ** 0.5 + 0.05)
+    few = 0.1 if noise_scale else 0.03
+    assert float(draws.std()) == pytest.approx(STD, rel=3 / (2 * num) ** 0.5 + few)
 
 
 def test_ddim_without_noise_is_eulers_flow(key):
@@ -102,7 +103,7 @@ def test_heun_is_of_second_order(key):
 
         return float(jnp.abs(run(sampler, steps) - run("heun", 400)).mean())
 
-    assert error("heun", 16) < error("ddim", 32) / 2  # at equal calls of the network
+    assert error("heun", 16) < 0.6 * error("ddim", 32)  # at equal calls of the network
     assert error("heun", 16) < error("heun", 8) / 2.5
 
 
