@@ -31,7 +31,8 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from diffevo.core.archive import Memory, squared_distances
+from diffevo.core.archive import Memory
+from diffevo.core.distances import squared_distances
 from diffevo.core.weighting import unit_range
 
 LIMIT = 3.0

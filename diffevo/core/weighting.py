@@ -10,8 +10,8 @@ A weighting is a frozen dataclass, hashed by value, and is called as
 traced number: changing it compiles nothing. Higher is softer for all of them.
 
 Reference: Zhang et al., arXiv 2410.02543 (Identity, Energy, Power, L2Prior and the benchmark's
-NormalizedEnergy); Hartl et al., arXiv 2411.13420 (RouletteWheel, Adaptive); ScaleFree, RankBased
-and Standardized are ours.
+NormalizedEnergy); Hartl et al., arXiv 2411.13420 (RouletteWheel, Adaptive); ScaleFree, RankBased,
+Standardized and DensityCorrected are ours.
 """
 
 import dataclasses
@@ -22,6 +22,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
+
+from diffevo.core.distances import squared_distances
 
 
 @runtime_checkable
@@ -228,6 +230,43 @@ class Adaptive:
 
 
 @dataclasses.dataclass(frozen=True)
+class DensityCorrected:
+    r"""Another weighting divided by how densely the members lie: log g = base - log rho.
+
+    rho_i = sum_j exp(-|x_i - x_j|^2 / (2 h^2 D v)), v the members' mean variance a coordinate. What
+    is learned from members of density rho with weights g is rho g: generation after generation a
+    crowd attracts more of a crowd, until one of two equal peaks is lost. With g / rho the same
+    density g is learned every time. Costs a table of n x n distances.
+
+    Attributes:
+        base: the weighting that judges the fitness.
+        bandwidth: h > 0, in units of the members' own spread; below the distance of the peaks.
+    """
+
+    base: Weighting = dataclasses.field(default_factory=RouletteWheel)
+    bandwidth: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check base and bandwidth."""
+        if not callable(self.base):
+            raise ValueError(f"base: expected a Weighting, got {self.base!r}")
+        if not self.bandwidth > 0:
+            raise ValueError(f"bandwidth: expected a number > 0, got {self.bandwidth!r}")
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights, shape (N,)."""
+        valid = ~jnp.isnan(fitness)
+        squares = squared_distances(genomes, genomes)
+        squares = jnp.where(valid[:, None] & valid[None, :], squares, 0.0)
+        count = jnp.maximum(jnp.sum(valid), 1).astype(genomes.dtype)
+        # The mean squared distance is 2 D v.
+        scale = self.bandwidth**2 * jnp.sum(squares) / count**2
+        kernel = jnp.exp(-squares / jnp.where(scale > 0, scale, 1.0))
+        density = jnp.sum(jnp.where(valid[None, :], kernel, 0.0), axis=1)
+        return settle(self.base(fitness, genomes, temperature) - jnp.log(density), fitness)
+
+
+@dataclasses.dataclass(frozen=True)
 class Identity:
     r"""The papers' raw fitness: g = max(-f, 0). The temperature plays no part."""
 
@@ -334,6 +373,7 @@ WEIGHTINGS: dict[str, type] = {
     "standardized": Standardized,
     "roulette_wheel": RouletteWheel,
     "adaptive": Adaptive,
+    "density_corrected": DensityCorrected,
     "identity": Identity,
     "energy": Energy,
     "power": Power,

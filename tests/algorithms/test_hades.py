@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from diffevo import HADES
+from diffevo import HADES, weighting
 from diffevo.denoiser.fit import Training
 from diffevo.denoiser.network import MLP, ChunkAttention
 from tests.contract.driver import generation, run, scan, start
@@ -30,8 +30,13 @@ def state():
     return run(ALGORITHM, double_peak, jax.random.key(7), 3)[0]
 
 
-def test_finds_both_peaks():
-    algorithm = HADES(128, jnp.zeros(2), training=Training(30, 64), num_steps=20)
+def test_finds_and_keeps_both_peaks():
+    """With the density taken out: without, a crowd attracts more of a crowd, and in 11 of 12 runs
+    one of the two peaks has no one left after 15 generations."""
+    selection = weighting.DensityCorrected()
+    algorithm = HADES(
+        128, jnp.zeros(2), training=Training(30, 64), num_steps=20, selection=selection
+    )
     whole_run = jax.jit(lambda key: scan(algorithm, double_peak, key, 15)[0])
     for seed in range(5):
         population = np.asarray(whole_run(jax.random.key(seed)).population)
@@ -188,7 +193,9 @@ def test_every_other_setting_searches_too(key):
     )
     final, _ = run(other, double_peak, key, 8, other.default_params)
     fitness = double_peak(final.population)
-    assert float(jnp.median(fitness)) < -0.5
+    # A unit Gaussian has a median of -0.03.
+    assert float(jnp.median(fitness)) < -0.25
+    assert float(final.best_fitness) < -0.98
     assert final.memory.count == 2 * SIZE
 
 

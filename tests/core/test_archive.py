@@ -138,9 +138,3 @@ def test_forget_strikes_out_exact_copies():
     memory = told(told(None, [1, 2], [5.0, 1.0]), [3, 4], [2.0, 9.0])
     again = jnp.asarray([[2.0, 2.0], [4.0, 4.0], [1.0, 1.5]])
     assert content(archive.forget(memory, again)) == [(1, 5), (3, 2)]
-
-
-def test_squared_distances(rng):
-    one, other = (jnp.asarray(rng.normal(size=(n, 5)) + 100, jnp.float32) for n in (4, 6))
-    direct = np.sum((np.asarray(one)[:, None] - np.asarray(other)[None]) ** 2, axis=2)
-    np.testing.assert_allclose(archive.squared_distances(one, other), direct, rtol=1e-4, atol=1e-3)

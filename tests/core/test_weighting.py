@@ -15,6 +15,7 @@ INSTANCES = {
     "standardized": weighting.Standardized(),
     "roulette_wheel": weighting.RouletteWheel(5.0),
     "adaptive": weighting.Adaptive(weighting.RouletteWheel(), elite_ratio=0.2),
+    "density_corrected": weighting.DensityCorrected(weighting.RankBased(), 0.5),
     "identity": weighting.Identity(),
     "energy": weighting.Energy(),
     "power": weighting.Power(2.0),
@@ -61,6 +62,9 @@ def expected_g(name, fitness, temperature, genomes):
             return oracle.roulette_wheel(
                 fitness, oracle.adaptive_pressure(fitness, 0.2) / temperature
             )
+        case "density_corrected":
+            g = oracle.rank_based(fitness, temperature)
+            return g / oracle.relative_density(genomes, 0.5)
         case "identity":
             return oracle.identity(-fitness)
         case "energy":
@@ -130,6 +134,16 @@ def test_adaptive_gives_the_elite_its_share(rng, elite_ratio):
     best = np.argsort(fitness)[: int(200 * elite_ratio)]
     # One member more or less at the edge.
     assert weights[best].sum() / weights.sum() == pytest.approx(1 - elite_ratio, abs=0.02)
+
+
+def test_density_correction_weighs_crowds_as_one(rng):
+    # Nine tenths of the members lie at one place, the rest at another: the weights are even.
+    genomes = np.repeat([[0.0, 0.0], [5.0, 5.0]], [90, 10], axis=0)
+    genomes += 0.01 * rng.normal(size=genomes.shape)
+    flat = weighting.DensityCorrected(weighting.Energy())
+    log_weights = flat(jnp.zeros(100), jnp.asarray(genomes, jnp.float32), jnp.float32(1.0))
+    weights = np.exp(log_weights)
+    assert weights[:90].sum() == pytest.approx(weights[90:].sum(), rel=0.01)
 
 
 def test_the_worst_rank_weighs_the_same_in_every_population():
@@ -339,6 +353,8 @@ def test_jit_and_vmap(rng, name, fitness):
         (lambda: weighting.L2Prior(3.0, 0.1), "base"),
         (lambda: weighting.RouletteWheel(0.0), "pressure"),
         (lambda: weighting.Adaptive(3.0), "base"),
+        (lambda: weighting.DensityCorrected(3.0), "base"),
+        (lambda: weighting.DensityCorrected(bandwidth=0.0), "bandwidth"),
         (lambda: weighting.Adaptive(elite_ratio=1.0), "elite_ratio"),
         (lambda: weighting.Adaptive(pressures=(1.0, 1.0)), "pressures"),
     ],

@@ -221,3 +221,10 @@ def adaptive_pressure(cost: ArrayLike, elite_ratio: float) -> float:
         enough = g[elite].sum() / g.sum() > 1 - elite_ratio
         low, high = (low, middle) if enough else (middle, high)
     return float(np.exp(low))
+
+
+def relative_density(genomes: ArrayLike, bandwidth: float) -> Array:
+    """Ours: a Gaussian kernel's sum over all members, its width relative to their spread."""
+    x = np.asarray(genomes, np.float64)
+    squares = np.sum((x[:, None] - x[None]) ** 2, axis=2)
+    return np.exp(-squares / (2 * bandwidth**2 * np.sum(np.var(x, axis=0)))).sum(axis=1)
