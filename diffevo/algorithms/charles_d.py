@@ -15,6 +15,7 @@ from typing import final
 
 from diffevo.algorithms.hades import _LearnedDenoising
 from diffevo.conditions import Condition, Fitness
+from diffevo.core import archive
 
 
 @final
@@ -25,6 +26,7 @@ class CharlesD(_LearnedDenoising):
     Attributes (those of `diffevo.HADES`, and):
         conditions: what is asked of the offspring (`diffevo.conditions`), any number at once. In
             the params, `scales[k]` and `targets[k]` belong to `conditions[k]`.
+        retention: "diversity" by default: what is not asked for now may be asked for later.
 
     Raises:
         ValueError: an argument is out of its range; the message names it.
@@ -33,6 +35,8 @@ class CharlesD(_LearnedDenoising):
     conditions: tuple[Condition, ...] = dataclasses.field(
         default_factory=lambda: (Fitness(),), kw_only=True
     )
+    # Quality forgets what nobody asks for at the moment, and then it cannot be asked for again.
+    retention: archive.Retention = dataclasses.field(default="diversity", kw_only=True)
 
     def __post_init__(self) -> None:
         """Check the configuration."""

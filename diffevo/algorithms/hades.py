@@ -14,8 +14,9 @@ Shape letters: N population, D genome dimensions, R rows of the memory, W networ
 condition values, K conditions.
 
 Reference: Hartl, Zhang, Hazan, Levin. Heuristically Adaptive Diffusion-Model Evolutionary Strategy.
-arXiv 2411.13420 (Advanced Science 2026). Written from its description. Departures: everything is in
-standardised genomes; a mutation rate between 0 and 1 adds noise for every sampler, and unbiased
+arXiv 2411.13420 (Advanced Science 2026). Written from its description. Departures: the selection's
+default takes out the density of the memory (`weighting.RouletteWheel()` is the authors'); everything
+is in standardised genomes; a mutation rate between 0 and 1 adds noise for every sampler, and unbiased
 mutation takes effect (neither does in the authors' code).
 """
 
@@ -36,7 +37,7 @@ from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.conditions import Condition
 from diffevo.core import archive, noise, schedules
-from diffevo.core.weighting import RouletteWheel, Weighting
+from diffevo.core.weighting import DensityCorrected, Weighting
 from diffevo.denoiser import fit as fitting
 from diffevo.denoiser import process
 from diffevo.denoiser.fit import Denoiser, Training
@@ -118,7 +119,7 @@ class _LearnedDenoising(abc.ABC):
     training: Training = dataclasses.field(default_factory=Training)
     training_data: Literal["weighted", "resampled"] = "weighted"
     training_interval: int = 1
-    selection: Weighting = dataclasses.field(default_factory=RouletteWheel)
+    selection: Weighting = dataclasses.field(default_factory=DensityCorrected)
     buffer_size: int = 4
     retention: archive.Retention = "quality"
     elite_ratio: float = 0.15
@@ -648,7 +649,8 @@ class HADES(_LearnedDenoising):
             row is in the data set (the authors' GA mode).
         training_interval: train every so many generations.
         selection: fitness to weight of the memory and of crossover's parents
-            (`diffevo.weighting`).
+            (`diffevo.weighting`). By default the authors' roulette wheel with the density taken
+            out, without which one of two equal peaks is lost.
         buffer_size: memory, in populations, >= 1.
         retention: what it keeps when full: "quality" or "diversity" (`diffevo.core.archive`).
         elite_ratio: share of the population that survives into the next one.
