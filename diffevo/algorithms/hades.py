@@ -15,9 +15,9 @@ condition values, K conditions.
 
 Reference: Hartl, Zhang, Hazan, Levin. Heuristically Adaptive Diffusion-Model Evolutionary Strategy.
 arXiv 2411.13420 (Advanced Science 2026). Written from its description. Departures: the selection's
-default takes out the density of the memory (`weighting.RouletteWheel()` is the authors'); everything
-is in standardised genomes; a mutation rate between 0 and 1 adds noise for every sampler, and unbiased
-mutation takes effect (neither does in the authors' code).
+default takes out the density of the memory (`weighting.RouletteWheel()` is the authors');
+everything is in standardised genomes; a mutation rate between 0 and 1 adds noise for every sampler,
+and unbiased mutation takes effect (neither does in the authors' code).
 """
 
 import abc
@@ -36,7 +36,7 @@ from diffevo import conditions as condition_rules
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.conditions import Condition
-from diffevo.core import archive, noise, schedules
+from diffevo.core import archive, draws, schedules
 from diffevo.core.weighting import DensityCorrected, Weighting
 from diffevo.denoiser import fit as fitting
 from diffevo.denoiser import process
@@ -297,7 +297,7 @@ class _LearnedDenoising(abc.ABC):
         state = state.replace(model=model)
         size, dims, elites = self.population_size, self.num_dims, self._num_elites
         num_children = int((size - elites) * self.crossover_ratio)
-        targets, start, steps, cross, mutation, moves, readaptation = noise.draw(
+        targets, start, steps, cross, mutation, moves, readaptation = draws.draw(
             offspring_key,
             (len(self._conditions), 4),
             (size, dims),
@@ -307,12 +307,12 @@ class _LearnedDenoising(abc.ABC):
             (2, size, dims + 1),
             (self.readaptation_steps, 4),
         )
-        estimate = self._estimator(noise.keys(targets, key), state, params, params.targets, size)
-        genomes = self._draw(start, noise.keys(steps, key), state, params, estimate)
+        estimate = self._estimator(draws.keys(targets, key), state, params, params.targets, size)
+        genomes = self._draw(start, draws.keys(steps, key), state, params, estimate)
         genomes = self._breed(cross, state, params, genomes)
         mutated = self._mutate(mutation, moves, state, params, genomes)
         if self.readaptation_steps:
-            keys = noise.keys(readaptation, key)
+            keys = draws.keys(readaptation, key)
             mutated = self._readapt(keys, state, params, estimate, mutated)
         mutated = self._move(moves[1], params, mutated)
         if not self.forget_best:
@@ -401,7 +401,7 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             Solutions with a leading axis num.
         """
-        words, start, steps = noise.draw(
+        words, start, steps = draws.draw(
             key, (len(self._conditions), 4), (num, self.num_dims), (self.num_steps, 4)
         )
         chosen = params.targets
@@ -411,8 +411,8 @@ class _LearnedDenoising(abc.ABC):
                 jnp.broadcast_to(jnp.asarray(new, dtype), old.shape)
                 for new, old in zip(targets, params.targets, strict=True)
             )
-        estimate = self._estimator(noise.keys(words, key), state, params, chosen, num)
-        keys = noise.keys(steps, key)
+        estimate = self._estimator(draws.keys(words, key), state, params, chosen, num)
+        keys = draws.keys(steps, key)
         return self.solution.unravel(self._draw(start, keys, state, params, estimate))
 
     @functools.partial(jax.jit, static_argnames="self")
@@ -427,8 +427,8 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             A population of estimates: leaves (N, ...).
         """
-        (words,) = noise.draw(key, (len(self._conditions), 4))
-        keys = noise.keys(words, key)
+        (words,) = draws.draw(key, (len(self._conditions), 4))
+        keys = draws.keys(words, key)
         estimate = self._estimator(keys, state, params, params.targets, self.population_size)
         alpha = process.level(params.alphas, params.mutation_rate)
         origins = estimate(self._standardized(state, state.population), alpha)
@@ -518,8 +518,8 @@ class _LearnedDenoising(abc.ABC):
         fit_key = key
         if self.training_data == "resampled":
             fit_key, draw_key = jax.random.split(key)
-            (words,) = noise.draw(draw_key, (num_rows,))
-            rows = noise.pick(words, shares, dtype)
+            (words,) = draws.draw(draw_key, (num_rows,))
+            rows = draws.pick(words, shares, dtype)
             data = data._replace(
                 genomes=data.genomes[rows],
                 weights=memory.filled[rows].astype(dtype),
@@ -573,7 +573,7 @@ class _LearnedDenoising(abc.ABC):
         estimate: process.Estimate,
     ) -> Array:
         """Genomes from noise, as many as words (num, D)."""
-        start = noise.normal(words, state.model.mean.dtype)
+        start = draws.normal(words, state.model.mean.dtype)
         alphas = process.boundaries(params.alphas, self.num_steps)
         drawn = process.sample(estimate, keys, start, alphas, self.sampler, params.noise_scale)
         return self._restored(state, drawn)
@@ -586,7 +586,7 @@ class _LearnedDenoising(abc.ABC):
         intact = ~jnp.isnan(fitness)
         if children:
             weights = jnp.exp(self.selection(fitness, elite, params.temperature))
-            parents = noise.pick(words[:, :2], weights, fitness.dtype)
+            parents = draws.pick(words[:, :2], weights, fitness.dtype)
             genes = words[:, 2:] >> 31 == 0
             crossed = jnp.where(genes, elite[parents[:, 0]], elite[parents[:, 1]])
             place = slice(elites, elites + children)
@@ -602,10 +602,10 @@ class _LearnedDenoising(abc.ABC):
     ) -> Array:
         """Noise by the forward process, or gene by gene."""
         dtype = genomes.dtype
-        eps = noise.normal(words, dtype)
+        eps = draws.normal(words, dtype)
         standardized = self._standardized(state, genomes)
         noised = process.mutate(standardized, params.alphas, params.mutation_rate, eps)
-        who, where = noise.uniform(more[0, :, :1], dtype), noise.uniform(more[0, :, 1:], dtype)
+        who, where = draws.uniform(more[0, :, :1], dtype), draws.uniform(more[0, :, 1:], dtype)
         ratio = params.unbiased_mutation_ratio
         chosen = (who < ratio) & (where < params.mutation_rate)
         unbiased = jnp.where(chosen, genomes + eps, genomes)
@@ -627,7 +627,7 @@ class _LearnedDenoising(abc.ABC):
 
     def _move(self, words: Array, params: Params, genomes: Array) -> Array:
         """Random moves of some, whatever the model thinks of them."""
-        uniform = noise.uniform(words, genomes.dtype)
+        uniform = draws.uniform(words, genomes.dtype)
         moved = uniform[:, :1] < params.random_mutation_ratio
         moves = params.random_mutation_scale * (2.0 * uniform[:, 1:] - 1.0)
         return jnp.where(moved, genomes + moves, genomes)

@@ -21,7 +21,7 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from diffevo.core import guidance, noise
+from diffevo.core import draws, guidance
 from diffevo.denoiser import network as networks
 from diffevo.denoiser import process
 
@@ -222,12 +222,12 @@ def fit(
     layout = (training.num_epochs, steps // chunk, chunk * batch)
     num_words = 4 if denoiser.widths else 3
     bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
-    words, bank = noise.draw(
+    words, bank = draws.draw(
         key,
         (num_words, training.num_epochs, num_rows),
         (bank_rows + chunk * batch, num_dims),
     )
-    bank = noise.normal(bank, dtype)
+    bank = draws.normal(bank, dtype)
     rows = _orders(words[0])[:, : steps * batch].reshape(layout)
     rows = rows % jnp.maximum(data.count, 1)
     words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)
@@ -263,7 +263,7 @@ def fit(
         """(examples of a chunk of steps, loss of an output of zero)."""
         # The word's highest bit is the noise's sign, the rest a place within the stratum.
         flip = (words[0] >> 31).astype(bool)
-        within = noise.uniform(words[0] << 1, dtype)
+        within = draws.uniform(words[0] << 1, dtype)
         time = (jnp.tile(jnp.arange(batch), chunk).astype(dtype) + within) / batch
         level = levels[(time * _NUM_LEVELS).astype(jnp.int32)]
         offset = (words[1, 0] % jnp.uint32(bank_rows)).astype(jnp.int32)
@@ -342,5 +342,5 @@ def _kept_condition(words: Array, count: int, dropout: Array) -> Array:
     combination is worth learning.
     """
     which = ((words & 0xFF) % count).astype(jnp.int32)
-    kept = noise.uniform(words, dropout.dtype) >= dropout
+    kept = draws.uniform(words, dropout.dtype) >= dropout
     return jax.nn.one_hot(which, count, dtype=dropout.dtype) * kept.astype(dropout.dtype)[:, None]

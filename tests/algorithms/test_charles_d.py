@@ -12,7 +12,7 @@ from diffevo.denoiser.fit import Training
 from tests.contract.driver import generation, run, scan, start
 
 SIZE = 128
-TRAINING = Training(num_epochs=20, batch_size=128)
+TRAINING = Training(num_epochs=50, batch_size=64)
 
 
 def double_peak(population):

@@ -13,7 +13,7 @@ from diffevo.denoiser.network import MLP, ChunkAttention
 from tests.contract.driver import generation, run, scan, start
 
 SIZE = 64
-QUICK = Training(num_epochs=6, batch_size=64)
+QUICK = Training(num_epochs=20, batch_size=64)
 ALGORITHM = HADES(SIZE, jnp.zeros(2), training=QUICK, num_steps=8)
 PARAMS = ALGORITHM.default_params
 
