@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.extend.random import threefry_2x32
 
 from diffevo.core import archive, metrics
 
@@ -90,23 +89,6 @@ class SolutionSpec:
             leaves.append(leaf.reshape(*genomes.shape[:-1], *shape).astype(dtype))
             start += size
         return jax.tree.unflatten(self.treedef, leaves)
-
-
-def standard_normal(key: Array, shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
-    """Independent N(0, 1) draws; 1.4 times as fast as `jax.random.normal` for float32.
-
-    JAX's default generator makes two words a block and keeps their exclusive or, so that each
-    device can draw its own part; here both are kept. Other generators and dtypes fall back.
-    """
-    if dtype != jnp.float32 or jax.random.key_impl(key) != "threefry2x32":
-        return jax.random.normal(key, shape, dtype)
-    counts = jax.lax.iota(jnp.uint32, math.prod(shape))
-    bits = threefry_2x32(jax.random.key_data(key), counts).reshape(shape)
-    # 23 random bits as the mantissa of a number in [1, 2), then on to (-1, 1).
-    ones = jnp.asarray(1.0, dtype).view(jnp.uint32)
-    mantissa = jax.lax.bitcast_convert_type((bits >> 9) | ones, jnp.float32) - 1.0
-    uniform = jnp.maximum(2.0 * mantissa - 1.0, jnp.nextafter(jnp.float32(-1.0), jnp.float32(0.0)))
-    return math.sqrt(2.0) * jax.lax.erf_inv(uniform)
 
 
 def check_int(name: str, value: Any) -> None:

@@ -24,6 +24,7 @@ from jax import Array
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.core import archive, ddim, posterior, projection, schedules
+from diffevo.core.noise import standard_normal
 from diffevo.core.weighting import ScaleFree, Weighting
 
 
@@ -195,7 +196,7 @@ class _AnalyticDenoising(abc.ABC):
         level, next_level, renoise = self._plan(state, params)
         x0 = self._denoise(key, state, params, level)
         noise_key, _ = jax.random.split(key)
-        noise = base.standard_normal(noise_key, x0.shape, x0.dtype)
+        noise = standard_normal(noise_key, x0.shape, x0.dtype)
         moved = ddim.reverse_step(
             state.population, x0, level, next_level, noise, params.noise_scale
         )

@@ -106,18 +106,20 @@ def _standard_score(fitness: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class ScaleFree:
-    r"""The default: log g = -(4 rank + z) / T, half by order and half by standard score.
+    r"""The default: log g = -(4 rank + max(z, -4)) / T, by order and by standard score.
 
     rank runs from 0 (best) to 1 (worst), ties share their mean rank; z = (f - mean f) / std f. The
     rank keeps outliers on the bad side from flattening everything else, the standard score lets
-    a few outstanding members stand out of a flat background. The same weights for f and a f + b,
-    a > 0, to rounding. The form was chosen by measurement: `experiments/weighting`.
+    a few outstanding members stand out of a flat background, and its bound keeps the luckiest of
+    those from taking all the weight. The same weights for f and a f + b, a > 0, to rounding. The
+    form was chosen by measurement: `experiments/weighting` and `experiments/two_peaks`.
     """
 
     def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
         """Log-weights, shape (N,)."""
         del genomes
-        return settle(-(4.0 * _rank(fitness) + _standard_score(fitness)) / temperature, fitness)
+        score = jnp.maximum(_standard_score(fitness), -4.0)
+        return settle(-(4.0 * _rank(fitness) + score) / temperature, fitness)
 
 
 @dataclasses.dataclass(frozen=True)

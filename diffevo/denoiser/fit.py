@@ -22,6 +22,7 @@ import optax
 from jax import Array, lax
 
 from diffevo.core import draws, guidance
+from diffevo.core.noise import standard_normal
 from diffevo.denoiser import network as networks
 from diffevo.denoiser import process
 
@@ -222,12 +223,9 @@ def fit(
     layout = (training.num_epochs, steps // chunk, chunk * batch)
     num_words = 4 if denoiser.widths else 3
     bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
-    words, bank = draws.draw(
-        key,
-        (num_words, training.num_epochs, num_rows),
-        (bank_rows + chunk * batch, num_dims),
-    )
-    bank = draws.normal(bank, dtype)
+    words, bank_key = draws.draw(key, (num_words, training.num_epochs, num_rows), (4,))
+    bank_shape = (bank_rows + chunk * batch, num_dims)
+    bank = standard_normal(draws.keys(bank_key, key), bank_shape, dtype)
     rows = _orders(words[0])[:, : steps * batch].reshape(layout)
     rows = rows % jnp.maximum(data.count, 1)
     words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)

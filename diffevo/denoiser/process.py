@@ -34,6 +34,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from diffevo.core import ddim
+from diffevo.core.noise import standard_normal
 
 Prediction = Literal["eps", "x0", "v", "flow"]
 Sampler = Literal["ddim", "heun"]
@@ -131,7 +132,7 @@ def denoise(
 
     def step(x: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
         alpha, alpha_next, key = inputs
-        noise = jax.random.normal(key, x.shape, x.dtype)
+        noise = standard_normal(key, x.shape, x.dtype)
         x0 = estimate(x, alpha)
         return ddim.reverse_step(x, x0, alpha, alpha_next, noise, noise_scale), None
 

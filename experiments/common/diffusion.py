@@ -5,12 +5,16 @@ Shape letters: R repetitions, N population, D dimensions, T generations.
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
+
+import diffevo
+from diffevo import weighting
 
 Objective = Callable[[Array], Array]
 
@@ -111,3 +115,41 @@ def _run(
         return Run(state.population, fitness, origins, evaluate(origins), path, origin_path)
 
     return jax.vmap(single)(keys)
+
+
+def default_weighting() -> weighting.Weighting:
+    """The library's default, whatever it is."""
+    return diffevo.DiffusionEvolution(1, jnp.zeros(1)).weighting
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Several weightings in one program: the temperature says which, so a sweep compiles once.
+
+    Attributes:
+        alternatives: at least one.
+    """
+
+    alternatives: tuple[weighting.Weighting, ...]
+
+    def at(self, index: int, temperature: float) -> Array:
+        """What to hand in as ``params.temperature`` for one of the alternatives, shape (2,)."""
+        return jnp.array([index, temperature], jnp.float32)
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights (N,) of the alternative temperature[0] at the temperature temperature[1]."""
+        index, value = jnp.asarray(temperature)
+        return jax.lax.switch(index.astype(jnp.int32), self.alternatives, fitness, genomes, value)
+
+
+def one_of(weightings: list[weighting.Weighting]) -> tuple[OneOf, dict[weighting.Weighting, int]]:
+    """A program for several weightings, repeats dropped, and the index of each in it."""
+    alternatives = tuple(dict.fromkeys(weightings))
+    return OneOf(alternatives), {one: index for index, one in enumerate(alternatives)}
+
+
+def tuned(params: Any, one: OneOf, index: int, temperature: float, noise_scale: float) -> Any:
+    """An algorithm's params for one weighting of `OneOf`, at a temperature and noise scale."""
+    return params.replace(
+        temperature=one.at(index, temperature), noise_scale=jnp.float32(noise_scale)
+    )

@@ -185,7 +185,7 @@ def _draw(content: dict[str, Any], config: Config, out: Path) -> Path:
     """Error over the number of anchors, one line a level, one panel a dimension."""
     figure, axes = figures.grid(1, len(config.dims), width=4.0, height=3.2, sharey=True)
     for axis, num_dims in zip(axes[0], config.dims, strict=True):
-        for alpha in config.levels:
+        for alpha, color in zip(config.levels, figures.COLORS, strict=False):
             entries = [
                 e
                 for e in content["anchors"]
@@ -199,8 +199,15 @@ def _draw(content: dict[str, Any], config: Config, out: Path) -> Path:
                 [entry["num_anchors"] for entry in entries],
                 *([summary[name] for summary in summaries] for name in ("median", "low", "high")),
                 label=f"{alpha:g}",
+                color=color,
             )
         axis.set(xscale="log", yscale="log", xlabel="anchors M", title=f"D = {num_dims}")
     axes[0][0].set_ylabel("error of x0 / size of the move")
-    axes[0][-1].legend(title="alpha")
+    figures.legend_below(
+        figure,
+        [
+            (f"alpha {alpha:g}", "-", color)
+            for alpha, color in zip(config.levels, figures.COLORS, strict=False)
+        ],
+    )
     return figures.save(figure, out / "anchors_error.png", dpi=130)

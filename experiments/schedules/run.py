@@ -19,8 +19,7 @@ from experiments.table1 import config as table1
 from experiments.table1.functions import groups
 from experiments.table1.methods import Points
 from experiments.table1.scores import score
-from experiments.weighting.forms import FORMS, OneOf, tuned
-from experiments.weighting.forms import default as default_weighting
+from experiments.weighting.forms import FORMS
 
 SCORES = ("fitness", "fitness_x0", "entropy", "entropy_x0")
 REFERENCE = Path(__file__).parent / "reference.json"
@@ -37,7 +36,7 @@ class Study:
         self.config = config
         (self.group,) = groups(("rastrigin",))
         (task,) = self.group.tasks
-        self.one = OneOf((FORMS["paper"].build(task), default_weighting()))
+        self.one = diffusion.OneOf((FORMS["paper"].build(task), diffusion.default_weighting()))
         self.judge = table1.Config(top=config.top, cell_size=config.cell_size)
 
     def run(
@@ -56,7 +55,7 @@ class Study:
         noise_scale = (
             self.config.noise_scale if weighting == "paper" else float(default.noise_scale)
         )
-        params = tuned(
+        params = diffusion.tuned(
             default.replace(alphas=alphas),
             self.one,
             0 if weighting == "paper" else 1,

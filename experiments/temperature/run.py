@@ -18,7 +18,7 @@ from experiments.common.progress import Progress
 from experiments.table1.functions import Group, groups
 from experiments.temperature import report
 from experiments.temperature.config import Config
-from experiments.weighting.forms import FORMS, one_of, tuned
+from experiments.weighting.forms import FORMS
 
 SCORES = ("fitness", "fitness_top", "entropy", "qd_score", "qd_score_truncated")
 MAPS = {"paper": "paper", "default": "scale_free"}
@@ -67,7 +67,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     record = results.Record(out / "temperature.json", "temperature", config, seed=config.seed)
     (group,) = groups(config.functions)
     forms = [FORMS[MAPS[name]].build(task) for name in MAPS for task in group.tasks]
-    one, indices = one_of(forms)
+    one, indices = diffusion.one_of(forms)
     algorithm = diffevo.DiffusionEvolution(
         config.population_size,
         jnp.zeros(2),
@@ -90,7 +90,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         for choice, task in enumerate(group.tasks):
             for temperature in config.temperatures:
                 index = indices[FORMS[form].build(task)]
-                params = tuned(default, one, index, temperature, noise[name])
+                params = diffusion.tuned(default, one, index, temperature, noise[name])
 
                 def one_chunk(
                     keys: Array, params: Any = params, choice: int = choice

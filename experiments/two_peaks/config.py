@@ -32,7 +32,8 @@ class Config:
         schedules: names of `diffevo.schedules.SCHEDULES`. The published default is the cosine;
             the authors' scripts of this demonstration were written for the linear one.
         other_noise_scale: all schedules but the first are run with this noise scale only.
-        maps: (weighting, temperature); "paper" is the raw fitness, "default" the library's.
+        maps: (weighting, temperature); "paper" is the raw fitness, "default" the library's,
+            "unbounded" that without the bound on the standard score.
         shown: (weighting, temperature, noise scale) in the figures.
         scaling: x = scaling * genome.
         std: of the Gaussians.
@@ -55,11 +56,12 @@ class Config:
         ("default", 1.0),
         ("default", 0.3),
         ("default", 0.1),
+        ("unbounded", 1.0),
     )
     shown: tuple[tuple[str, float, float], ...] = (
         ("paper", 1.0, 0.1),
         ("default", 1.0, 0.5),
-        ("default", 0.3, 0.5),
+        ("unbounded", 1.0, 0.5),
     )
     scaling: float = 1.5
     std: float = 0.1

@@ -15,7 +15,11 @@ from tasks.functions.two_peaks import PEAKS, TwoPeaks
 # path (T + 1, N, 2) of one run
 Case = tuple[str, str, str, float, float]
 Shown = dict[Case, dict[str, Any]]
-_MAPS = {"paper": "the paper's map", "default": "scale-free default"}
+_MAPS = {
+    "paper": "the paper's map",
+    "default": "scale-free default",
+    "unbounded": "default without bound",
+}
 _HEADER = [
     "problem, start, noise",
     "schedule",

@@ -17,11 +17,11 @@ from experiments.common import chunks, diffusion, results, statistics
 from experiments.common.progress import Progress
 from experiments.two_peaks import report
 from experiments.two_peaks.config import Config
-from experiments.weighting.forms import OneOf, default, tuned
+from experiments.weighting.forms import Unbounded
 from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
 
-WEIGHTINGS = OneOf((weighting.Identity(), default()))
-NAMES = ("paper", "default")
+WEIGHTINGS = diffusion.OneOf((weighting.Identity(), diffusion.default_weighting(), Unbounded()))
+NAMES = ("paper", "default", "unbounded")
 HARD_START = (-1.0, 1.0)
 
 
@@ -113,7 +113,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     for (problem, start, noise_scale), schedule in runs:
         alphas = schedules.build(schedule, config.num_generations)
         for name, temperature in config.maps:
-            params = tuned(
+            params = diffusion.tuned(
                 algorithm.default_params.replace(alphas=alphas),
                 WEIGHTINGS,
                 NAMES.index(name),

@@ -14,6 +14,7 @@ TWO_DIMS = ("rosenbrock", "beale", "himmelblau", "ackley", "rastrigin")
 SWEEP: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("paper", (0.5, 0.7, 1.0)),
     ("scale_free", (0.9, 1.0, 1.1)),
+    ("scale_free_unbounded", (1.0,)),
     ("scale_free_shared", (0.9, 1.0, 1.1)),
     ("blend_4.5_0.75", (1.0,)),
     ("blend_5_0.5", (1.0,)),

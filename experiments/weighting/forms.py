@@ -1,4 +1,4 @@
-r"""The forms of weighting that were compared, and a way to run them all with one compilation.
+r"""The forms of weighting that were compared.
 
 All are log-weights before `diffevo.weighting.settle`; T is the temperature, r in [0, 1] the rank
 of a member over n - 1 (0 the best), z its fitness standardised to mean 0 and deviation 1. What is
@@ -10,36 +10,15 @@ Energy on the standardised fitness, exp(-z / T), is `diffevo.weighting.Standardi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-import diffevo
 from diffevo import weighting
+from experiments.common.diffusion import default_weighting
 from tasks.functions.benchmark import Benchmark
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """Several weightings in one program: the temperature says which, so a sweep compiles once.
-
-    Attributes:
-        alternatives: at least one.
-    """
-
-    alternatives: tuple[weighting.Weighting, ...]
-
-    def at(self, index: int, temperature: float) -> Array:
-        """What to hand in as ``params.temperature`` for one of the alternatives, shape (2,)."""
-        return jnp.array([index, temperature], jnp.float32)
-
-    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
-        """Log-weights (N,) of the alternative temperature[0] at the temperature temperature[1]."""
-        index, value = jnp.asarray(temperature)
-        return jax.lax.switch(index.astype(jnp.int32), self.alternatives, fitness, genomes, value)
 
 
 def _ranks(fitness: Array) -> Array:
@@ -132,9 +111,15 @@ class Ranked:
         return weighting.settle(log_weights, fitness)
 
 
-def default() -> weighting.Weighting:
-    """The library's default, whatever it is."""
-    return diffevo.DiffusionEvolution(1, jnp.zeros(1)).weighting
+@dataclass(frozen=True)
+class Unbounded:
+    """The library's default without the bound: log g = -(4 r + z) / T."""
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights (N,)."""
+        by_rank = weighting.RankBased()(fitness, genomes, temperature)
+        by_size = weighting.Standardized()(fitness, genomes, temperature)
+        return weighting.settle(4.0 / 6.0 * by_rank + by_size, fitness)
 
 
 def paper_map(task: Benchmark) -> weighting.Weighting:
@@ -173,7 +158,12 @@ FORMS: dict[str, Form] = {
         "log((p - p_min) / (1 - p_min)), p = exp(-f / (s T))", paper_map, "target, scale, range"
     ),
     "energy": Form("-f / (s T)", lambda task: _ScaledEnergy(task.scale), "scale"),
-    "scale_free": Form("-(4 r + z) / T, ties share their mean rank", lambda task: default()),
+    "scale_free": Form(
+        "-(4 r + max(z, -4)) / T, ties share their mean rank", lambda task: default_weighting()
+    ),
+    "scale_free_unbounded": Form(
+        "-(4 r + z) / T, ties share their mean rank", lambda task: Unbounded()
+    ),
     "scale_free_shared": Form(
         "-(4 r + z) / T, ties share their mean weight", lambda task: Ranked(4.0, 1.0)
     ),
@@ -194,16 +184,3 @@ FORMS: dict[str, Form] = {
         "-(4.5 r + 3 z / 4) / T, ties share their mean weight", lambda task: Ranked(4.5, 0.75)
     ),
 }
-
-
-def one_of(weightings: list[weighting.Weighting]) -> tuple[OneOf, dict[weighting.Weighting, int]]:
-    """A program for several weightings, repeats dropped, and the index of each in it."""
-    alternatives = tuple(dict.fromkeys(weightings))
-    return OneOf(alternatives), {one: index for index, one in enumerate(alternatives)}
-
-
-def tuned(params: Any, one: OneOf, index: int, temperature: float, noise_scale: float) -> Any:
-    """An algorithm's params for one weighting of `OneOf`, at a temperature and noise scale."""
-    return params.replace(
-        temperature=one.at(index, temperature), noise_scale=jnp.float32(noise_scale)
-    )

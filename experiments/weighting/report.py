@@ -11,11 +11,12 @@ from experiments.weighting.config import Config
 Results = dict[str, Any]
 VARIANTS = {"x0": "_x0", "final": ""}
 # Okabe and Ito, and greys for what lost by far.
-_COLORS = (*figures.COLORS, "0.2", "0.35", "0.5", "0.6", "0.7", "0.8")
+_COLORS = (*figures.COLORS, "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8")
 _LABELS = {
     "paper": "the paper's map",
     "energy": "Boltzmann, tuned scale",
-    "scale_free": "4 r + z (the default)",
+    "scale_free": "4 r + max(z, -4) (the default)",
+    "scale_free_unbounded": "4 r + z",
     "scale_free_shared": "4 r + z, ties share weight",
     "rank": "6 r",
     "rank_shared": "6 r, ties share weight",

@@ -18,7 +18,7 @@ from experiments.table1.methods import Points
 from experiments.table1.scores import score
 from experiments.weighting import report
 from experiments.weighting.config import Config
-from experiments.weighting.forms import FORMS, one_of, tuned
+from experiments.weighting.forms import FORMS
 from tasks.functions.benchmark import Benchmark
 
 SCORES = ("entropy_x0", "fitness_x0", "entropy", "fitness")
@@ -52,7 +52,7 @@ class Study:
         names = {name for name, _ in (*config.sweep, *config.invariance_forms)}
         weightings = [FORMS[name].build(task) for name in names for task in self.group.tasks]
         weightings.sort(key=repr)  # a set has no order that another process would repeat
-        self.one, self.indices = one_of(weightings)
+        self.one, self.indices = diffusion.one_of(weightings)
         self.objectives = tuple(
             Transformed(task, *transform)
             for transform in TRANSFORMS.values()
@@ -79,7 +79,9 @@ class Study:
         group = self.group
         task = group.tasks[choice]
         index = self.indices[FORMS[form].build(task)]
-        params = tuned(self.algorithm.default_params, self.one, index, temperature, noise_scale)
+        params = diffusion.tuned(
+            self.algorithm.default_params, self.one, index, temperature, noise_scale
+        )
         objective = list(TRANSFORMS).index(transform) * len(group.tasks) + choice
 
         def one_chunk(keys: Array) -> dict[str, np.ndarray]:

@@ -78,6 +78,17 @@ def expected_g(name, fitness, temperature, genomes):
     raise AssertionError(name)
 
 
+def test_the_default_bounds_an_outstanding_score(fitness):
+    needles = fitness.copy()
+    needles[9], needles[11] = -1000.0, -900.0  # standard scores of about -5.1 and -4.5
+    log_weights = log_weights_of("scale_free", needles, 1.0)
+    expected = oracle.scale_free(needles, 1.0)
+    np.testing.assert_allclose(np.exp(log_weights), expected / expected.max(), rtol=1e-4)
+    # Beyond the bound the rank alone decides.
+    np.testing.assert_allclose(log_weights[9] - log_weights[11], 4 / 49, rtol=1e-3)
+    assert log_weights[9] - np.median(log_weights) > 5.0
+
+
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("name", INSTANCES)
 def test_is_its_formula(rng, name, temperature, fitness):

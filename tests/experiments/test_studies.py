@@ -17,8 +17,9 @@ import pytest
 
 import diffevo
 from experiments.__main__ import main
+from experiments.common.diffusion import OneOf
 from experiments.weighting import config as weighting_config
-from experiments.weighting.forms import FORMS, OneOf, Ranked
+from experiments.weighting.forms import FORMS, Ranked
 from tasks.functions.benchmark import rosenbrock
 
 FIGURES = {

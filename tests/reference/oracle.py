@@ -199,8 +199,9 @@ def standardized(cost: ArrayLike, temperature: float) -> Array:
 
 
 def scale_free(cost: ArrayLike, temperature: float) -> Array:
-    """Ours, the default: g = exp(-(4 rank + z) / T)."""
-    return np.exp(-(4.0 * relative_ranks(cost) + standard_scores(cost)) / temperature)
+    """Ours, the default: g = exp(-(4 rank + max(z, -4)) / T)."""
+    scores = np.maximum(standard_scores(cost), -4.0)
+    return np.exp(-(4.0 * relative_ranks(cost) + scores) / temperature)
 
 
 def roulette_wheel(cost: ArrayLike, pressure: float) -> Array:
