@@ -221,6 +221,8 @@ def fit(
         if steps % n == 0 and (n == 1 or n * batch * num_dims <= _CHUNK_ELEMENTS)
     )
     layout = (training.num_epochs, steps // chunk, chunk * batch)
+    # A longer body saves time in a long fit; in a short one compiling it costs more.
+    unroll = 2 if chunk % 2 == 0 and training.num_epochs * steps > 1000 else 1
     num_words = 4 if denoiser.widths else 3
     bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
     words, bank_key = draws.draw(key, (num_words, training.num_epochs, num_rows), (4,))
@@ -257,24 +259,28 @@ def fit(
             update, state = optimizer.update(gradient, state, weights)
         return (weights - rate * update, state), loss
 
+    def take(values: Array, index: Array) -> Array:
+        # Without the check for places that do not exist, a pass over everything taken.
+        return values.at[index].get(mode="promise_in_bounds")
+
     def draw(rows: Array, words: Array) -> tuple[tuple[Array, ...], Array]:
         """(examples of a chunk of steps, loss of an output of zero)."""
         # The word's highest bit is the noise's sign, the rest a place within the stratum.
         flip = (words[0] >> 31).astype(bool)
         within = draws.uniform(words[0] << 1, dtype)
         time = (jnp.tile(jnp.arange(batch), chunk).astype(dtype) + within) / batch
-        level = levels[(time * _NUM_LEVELS).astype(jnp.int32)]
+        level = take(levels, (time * _NUM_LEVELS).astype(jnp.int32))
         offset = (words[1, 0] % jnp.uint32(bank_rows)).astype(jnp.int32)
         eps = lax.dynamic_slice_in_dim(bank, offset, chunk * batch)
         eps = jnp.where(flip[:, None], -eps, eps)
-        genomes = data.genomes[rows]
+        genomes = take(data.genomes, rows)
         x, target = process.training_pair(denoiser.prediction, genomes, eps, level[:, 0])
-        condition, present = data.condition[rows], data.present[rows]
+        condition, present = take(data.condition, rows), take(data.present, rows)
         if denoiser.widths:
             keep = _kept_condition(words[2], len(denoiser.widths), numbers.condition_dropout)
             condition, present = denoiser.only(present, condition, keep)
         inputs = networks.features(level[:, 1:], condition, present)
-        scale = jnp.sqrt(row_weights[rows] / (batch * num_dims))[:, None]
+        scale = jnp.sqrt(take(row_weights, rows) / (batch * num_dims))[:, None]
         untrained = jnp.sum((scale * target) ** 2) / chunk
         examples = (x, inputs, target, scale)
         return jax.tree.map(lambda a: a.reshape(chunk, batch, a.shape[1]), examples), untrained
@@ -282,7 +288,7 @@ def fit(
     def chunk_of_steps(carry, inputs):
         rows, words, rates = inputs
         examples, untrained = draw(rows, words)
-        carry, losses = lax.scan(step, carry, (examples, rates))
+        carry, losses = lax.scan(step, carry, (examples, rates), unroll=unroll)
         return carry, (jnp.mean(losses), untrained)
 
     def epoch(carry: _Carry, inputs) -> tuple[_Carry, None]:
