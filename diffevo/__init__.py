@@ -4,7 +4,10 @@ A population starts as Gaussian noise; each generation estimates, from the fitne
 the noise-free sample that every member came from, and takes one reverse-diffusion step towards it.
 """
 
+from diffevo import conditions
+from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
+from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
 from diffevo.core import schedules, weighting
 from diffevo.optimize import Result, maximize, minimize
@@ -12,9 +15,12 @@ from diffevo.optimize import Result, maximize, minimize
 __version__ = "0.1.0"
 
 __all__ = [
+    "HADES",
+    "CharlesD",
     "DiffusionEvolution",
     "LatentDiffusionEvolution",
     "Result",
+    "conditions",
     "maximize",
     "minimize",
     "schedules",

@@ -228,7 +228,12 @@ def _resolve(
             f"budget: expected at least two generations, 2 * {size} evaluations, got {budget}"
         )
     if isinstance(algorithm, str):
-        algorithm = ALGORITHMS[algorithm](size, spec, num_generations)
+        kind = ALGORITHMS[algorithm]
+        # Only a search with a schedule over its generations needs to know how many there will be.
+        has_schedule = "num_generations" in kind.__dataclass_fields__
+        algorithm = kind(
+            size, spec, **({"num_generations": num_generations} if has_schedule else {})
+        )
     return algorithm, num_generations
 
 

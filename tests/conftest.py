@@ -26,7 +26,7 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 # Where the library's own arithmetic is tested, no rank or dtype may be promoted silently. evosax
 # and the plotting helpers rely on promotion, so the rest of the suite runs with JAX's defaults.
-STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "algorithms"))
+STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "denoiser", "algorithms"))
 
 # Without the extra `experiments` the library's tests must still run.
 EXTRA = ("evosax", "gymnax", "matplotlib", "ribs", "cma")

@@ -17,7 +17,13 @@ FILES = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
 MAY_IMPORT = {
     "diffevo.core": ("diffevo.core",),
     "diffevo.denoiser": ("diffevo.core", "diffevo.denoiser"),
-    "diffevo.algorithms": ("diffevo.core", "diffevo.denoiser", "diffevo.algorithms"),
+    "diffevo.conditions": ("diffevo.core", "diffevo.conditions"),
+    "diffevo.algorithms": (
+        "diffevo.core",
+        "diffevo.denoiser",
+        "diffevo.conditions",
+        "diffevo.algorithms",
+    ),
     "diffevo.evaluators": ("diffevo.core", "diffevo.evaluators"),
     "diffevo": ("diffevo",),
     "tasks": ("diffevo", "tasks"),
@@ -30,7 +36,6 @@ OPTIONAL = {
     "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
     "gymnax": ("tasks/rl/cartpole",),
     "matplotlib": ("experiments/",),
-    "optax": ("experiments/common/baselines",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines",),
     "scipy": ("experiments/",),

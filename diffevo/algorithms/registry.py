@@ -1,9 +1,15 @@
 """Every algorithm under its name: what is here is covered by the contract tests."""
 
+from typing import Any
+
+from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
+from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
 
-ALGORITHMS: dict[str, type[DiffusionEvolution] | type[LatentDiffusionEvolution]] = {
+ALGORITHMS: dict[str, type[Any]] = {
     "diffusion_evolution": DiffusionEvolution,
     "latent_diffusion_evolution": LatentDiffusionEvolution,
+    "hades": HADES,
+    "charles_d": CharlesD,
 }

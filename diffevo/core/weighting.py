@@ -10,7 +10,8 @@ A weighting is a frozen dataclass, hashed by value, and is called as
 traced number: changing it compiles nothing. Higher is softer for all of them.
 
 Reference: Zhang et al., arXiv 2410.02543 (Identity, Energy, Power, L2Prior and the benchmark's
-NormalizedEnergy); ScaleFree, RankBased and Standardized are ours.
+NormalizedEnergy); Hartl et al., arXiv 2411.13420 (RouletteWheel, Adaptive); ScaleFree, RankBased,
+Standardized and DensityCorrected are ours.
 """
 
 import dataclasses
@@ -21,6 +22,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
+
+from diffevo.core.distances import squared_distances
 
 
 @runtime_checkable
@@ -76,8 +79,8 @@ def _rank(fitness: Array) -> Array:
     return rank / jnp.maximum(jnp.sum(~jnp.isnan(fitness)) - 1, 1).astype(fitness.dtype)
 
 
-def _standard_score(fitness: Array) -> Array:
-    """(f - mean f) / std f over the members that did not fail, 0 if all are equal.
+def unit_range(fitness: Array) -> Array:
+    """0 for the lowest to 1 for the highest finite value, 0 if all are equal; NaN becomes 0.
 
     Infinities count as one range beyond the finite values.
     """
@@ -88,7 +91,12 @@ def _standard_score(fitness: Array) -> Array:
     spread = high - low
     unit = (fitness / 2.0 - low) / jnp.where(spread > 0, spread, 1.0)
     unit = jnp.where(finite & (spread > 0), unit, 0.0)
-    unit = jnp.where(jnp.isposinf(fitness), 2.0, jnp.where(jnp.isneginf(fitness), -1.0, unit))
+    return jnp.where(jnp.isposinf(fitness), 2.0, jnp.where(jnp.isneginf(fitness), -1.0, unit))
+
+
+def _standard_score(fitness: Array) -> Array:
+    """(f - mean f) / std f over the members that did not fail, 0 if all are equal."""
+    unit = unit_range(fitness)
     valid = ~jnp.isnan(fitness)
     count = jnp.maximum(jnp.sum(valid), 1).astype(fitness.dtype)
     mean = jnp.sum(jnp.where(valid, unit, 0.0)) / count
@@ -138,6 +146,126 @@ class Standardized:
         """Log-weights, shape (N,)."""
         del genomes
         return settle(-_standard_score(fitness) / temperature, fitness)
+
+
+@dataclasses.dataclass(frozen=True)
+class RouletteWheel:
+    r"""HADES's roulette wheel: a member weighs what all that are not better add up to.
+
+    With u = 1 for the best finite fitness to 0 for the worst, and the sum over distinct values,
+    g_i = sum_{u_j <= u_i} exp(s u_j), s = pressure / T. Few of the best take almost everything at
+    a high pressure; at a low one g grows with the rank. The same weights for f and a f + b, a > 0,
+    to rounding.
+
+    Attributes:
+        pressure: s at temperature 1, > 0. The authors use 3 to 18.
+
+    Reference: Hartl et al., arXiv 2411.13420 (the authors' selection).
+    """
+
+    pressure: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Check the pressure."""
+        if not self.pressure > 0:
+            raise ValueError(f"pressure: expected a number > 0, got {self.pressure!r}")
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights, shape (N,)."""
+        del genomes
+        # Worst first: failed ones come before all others, and have no share in the sum.
+        order = jnp.argsort(jnp.where(jnp.isnan(fitness), -jnp.inf, -fitness), stable=True)
+        ordered = fitness[order]
+        repeated = jnp.concatenate([jnp.zeros(1, bool), ordered[1:] == ordered[:-1]])
+        logits = -(self.pressure / temperature) * unit_range(ordered)
+        log_terms = jnp.where(repeated | jnp.isnan(ordered), -jnp.inf, logits)
+        log_weights = jax.lax.cumlogsumexp(log_terms)
+        return settle(jnp.zeros_like(fitness).at[order].set(log_weights), fitness)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adaptive:
+    r"""Another weighting at the temperature that gives the elite its share.
+
+    The temperature is found by bisection such that the best `elite_ratio` of the members have the
+    share 1 - elite_ratio of all the weight, and then multiplied by T.
+
+    Attributes:
+        base: a weighting that a higher temperature softens.
+        elite_ratio: in (0, 1).
+        pressures: range of the inverse temperature searched, relative to the base's own.
+
+    Reference: Hartl et al., arXiv 2411.13420 (the authors' adaptive pressure).
+    """
+
+    base: Weighting = dataclasses.field(default_factory=RouletteWheel)
+    elite_ratio: float = 0.15
+    pressures: tuple[float, float] = (1e-3, 10.0)
+
+    def __post_init__(self) -> None:
+        """Check base, ratio and range."""
+        if not callable(self.base):
+            raise ValueError(f"base: expected a Weighting, got {self.base!r}")
+        if not 0 < self.elite_ratio < 1:
+            raise ValueError(f"elite_ratio: expected a number in (0, 1), got {self.elite_ratio!r}")
+        if not 0 < self.pressures[0] < self.pressures[1]:
+            raise ValueError(f"pressures: expected 0 < low < high, got {self.pressures!r}")
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights, shape (N,)."""
+        rank = _rank(fitness)
+        valid = ~jnp.isnan(fitness)
+        cut = jnp.maximum(self.elite_ratio, jnp.min(jnp.where(valid, rank, jnp.inf)))
+        elite = valid & (rank <= cut)
+
+        def narrow(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = ends
+            middle = (low + high) / 2.0
+            weights = jnp.exp(self.base(fitness, genomes, jnp.exp(-middle)))
+            share = jnp.sum(jnp.where(elite, weights, 0.0)) / jnp.sum(weights)
+            enough = share > 1.0 - self.elite_ratio
+            return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+
+        ends = tuple(jnp.asarray(math.log(end), fitness.dtype) for end in self.pressures)
+        low, high = jax.lax.fori_loop(0, 20, narrow, (ends[0], ends[1]))
+        return self.base(fitness, genomes, jnp.exp(-(low + high) / 2.0) * temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class DensityCorrected:
+    r"""Another weighting divided by how densely the members lie: log g = base - log rho.
+
+    rho_i = sum_j exp(-|x_i - x_j|^2 / (2 h^2 D v)), v the members' mean variance a coordinate. What
+    is learned from members of density rho with weights g is rho g: generation after generation a
+    crowd attracts more of a crowd, until one of two equal peaks is lost. With g / rho the same
+    density g is learned every time. Costs a table of n x n distances.
+
+    Attributes:
+        base: the weighting that judges the fitness.
+        bandwidth: h > 0, in units of the members' own spread; below the distance of the peaks.
+    """
+
+    base: Weighting = dataclasses.field(default_factory=RouletteWheel)
+    bandwidth: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check base and bandwidth."""
+        if not callable(self.base):
+            raise ValueError(f"base: expected a Weighting, got {self.base!r}")
+        if not self.bandwidth > 0:
+            raise ValueError(f"bandwidth: expected a number > 0, got {self.bandwidth!r}")
+
+    def __call__(self, fitness: Array, genomes: Array, temperature: ArrayLike) -> Array:
+        """Log-weights, shape (N,)."""
+        valid = ~jnp.isnan(fitness)
+        squares = squared_distances(genomes, genomes)
+        squares = jnp.where(valid[:, None] & valid[None, :], squares, 0.0)
+        count = jnp.maximum(jnp.sum(valid), 1).astype(genomes.dtype)
+        # The mean squared distance is 2 D v.
+        scale = self.bandwidth**2 * jnp.sum(squares) / count**2
+        kernel = jnp.exp(-squares / jnp.where(scale > 0, scale, 1.0))
+        density = jnp.sum(jnp.where(valid[None, :], kernel, 0.0), axis=1)
+        return settle(self.base(fitness, genomes, temperature) - jnp.log(density), fitness)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,6 +373,9 @@ WEIGHTINGS: dict[str, type] = {
     "scale_free": ScaleFree,
     "rank": RankBased,
     "standardized": Standardized,
+    "roulette_wheel": RouletteWheel,
+    "adaptive": Adaptive,
+    "density_corrected": DensityCorrected,
     "identity": Identity,
     "energy": Energy,
     "power": Power,

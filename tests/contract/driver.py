@@ -3,6 +3,22 @@
 import jax
 import jax.numpy as jnp
 
+from diffevo.algorithms.registry import ALGORITHMS
+from diffevo.denoiser.fit import Training
+
+# What the learned algorithms need to be as quick to test as the others; of which an algorithm gets
+# what it has. The contract holds for any setting.
+QUICK = {"training": Training(num_epochs=2, batch_size=64), "num_steps": 4}
+
+
+def make(name, population_size, solution, num_generations, **options):
+    """A registered algorithm, small; arguments that it does not have are left out."""
+    known = ALGORITHMS[name].__dataclass_fields__
+    wanted = {"num_generations": num_generations} | QUICK | options
+    return ALGORITHMS[name](
+        population_size, solution, **{k: v for k, v in wanted.items() if k in known or k in options}
+    )
+
 
 def sphere(population):
     """|x - 1/2|^2 of every member; `population` is any pytree with a leading axis N."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from diffevo.algorithms.registry import ALGORITHMS
-from tests.contract.driver import run, sphere
+from tests.contract.driver import make, run, sphere
 
 pytest.importorskip("evosax")
 from evosax import algorithms as evosax_algorithms
@@ -27,7 +27,7 @@ SIZE, DIMS, NUM_GENERATIONS = 64, 2, 20
 
 
 def ours(name):
-    return ALGORITHMS[name](SIZE, jnp.zeros(DIMS), NUM_GENERATIONS)
+    return make(name, SIZE, jnp.zeros(DIMS), NUM_GENERATIONS)
 
 
 def theirs(name):

@@ -13,13 +13,16 @@ INSTANCES = {
     "scale_free": weighting.ScaleFree(),
     "rank": weighting.RankBased(),
     "standardized": weighting.Standardized(),
+    "roulette_wheel": weighting.RouletteWheel(5.0),
+    "adaptive": weighting.Adaptive(weighting.RouletteWheel(), elite_ratio=0.2),
+    "density_corrected": weighting.DensityCorrected(weighting.RankBased(), 0.5),
     "identity": weighting.Identity(),
     "energy": weighting.Energy(),
     "power": weighting.Power(2.0),
     "normalized_energy": weighting.NormalizedEnergy(target=-1.0, scale=2.0, max_distance=20.0),
     "l2_prior": weighting.L2Prior(weighting.Energy(), 0.3),
 }
-SCALE_FREE = ["scale_free", "rank", "standardized"]
+SCALE_FREE = ["scale_free", "rank", "standardized", "roulette_wheel", "adaptive"]
 TEMPERATURES = [0.1, 0.5, 1.0, 10.0]
 
 
@@ -53,6 +56,15 @@ def expected_g(name, fitness, temperature, genomes):
             return oracle.rank_based(fitness, temperature)
         case "standardized":
             return oracle.standardized(fitness, temperature)
+        case "roulette_wheel":
+            return oracle.roulette_wheel(fitness, 5.0 / temperature)
+        case "adaptive":
+            return oracle.roulette_wheel(
+                fitness, oracle.adaptive_pressure(fitness, 0.2) / temperature
+            )
+        case "density_corrected":
+            g = oracle.rank_based(fitness, temperature)
+            return g / oracle.relative_density(genomes, 0.5)
         case "identity":
             return oracle.identity(-fitness)
         case "energy":
@@ -115,6 +127,34 @@ def test_rank_by_hand():
     log_weights = log_weights_of("rank", [5.0, 1.0, 5.0, 0.0, -1.0], temperature=2.0)
     # The common worst rank is 3.5 of 4.
     np.testing.assert_allclose(log_weights, -6 * np.array([3.5, 2, 3.5, 1, 0]) / 4 / 2, rtol=1e-6)
+
+
+def test_roulette_wheel_by_hand():
+    # Qualities 1, 1/2, 1/2, 0: each weighs the sum over the distinct ones that are not better.
+    terms = np.exp(5 * np.array([1.0, 0.5, 0.0]))
+    expected = [terms.sum(), terms[1:].sum(), terms[1:].sum(), terms[2]]
+    log_weights = log_weights_of("roulette_wheel", [-3.0, 1.0, 1.0, 5.0])
+    np.testing.assert_allclose(np.exp(log_weights), expected / terms.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("elite_ratio", [0.1, 0.3])
+def test_adaptive_gives_the_elite_its_share(rng, elite_ratio):
+    fitness = rng.normal(size=200).astype(np.float32)
+    adaptive = weighting.Adaptive(weighting.ScaleFree(), elite_ratio)
+    weights = np.exp(adaptive(jnp.asarray(fitness), jnp.zeros((200, 1)), jnp.float32(1.0)))
+    best = np.argsort(fitness)[: int(200 * elite_ratio)]
+    # One member more or less at the edge.
+    assert weights[best].sum() / weights.sum() == pytest.approx(1 - elite_ratio, abs=0.02)
+
+
+def test_density_correction_weighs_crowds_as_one(rng):
+    # Nine tenths of the members lie at one place, the rest at another: the weights are even.
+    genomes = np.repeat([[0.0, 0.0], [5.0, 5.0]], [90, 10], axis=0)
+    genomes += 0.01 * rng.normal(size=genomes.shape)
+    flat = weighting.DensityCorrected(weighting.Energy())
+    log_weights = flat(jnp.zeros(100), jnp.asarray(genomes, jnp.float32), jnp.float32(1.0))
+    weights = np.exp(log_weights)
+    assert weights[:90].sum() == pytest.approx(weights[90:].sum(), rel=0.01)
 
 
 def test_the_worst_rank_weighs_the_same_in_every_population():
@@ -322,6 +362,12 @@ def test_jit_and_vmap(rng, name, fitness):
         (lambda: weighting.L2Prior(weighting.Energy(), -0.1), "strength"),
         (lambda: weighting.L2Prior(weighting.Energy(), float("nan")), "strength"),
         (lambda: weighting.L2Prior(3.0, 0.1), "base"),
+        (lambda: weighting.RouletteWheel(0.0), "pressure"),
+        (lambda: weighting.Adaptive(3.0), "base"),
+        (lambda: weighting.DensityCorrected(3.0), "base"),
+        (lambda: weighting.DensityCorrected(bandwidth=0.0), "bandwidth"),
+        (lambda: weighting.Adaptive(elite_ratio=1.0), "elite_ratio"),
+        (lambda: weighting.Adaptive(pressures=(1.0, 1.0)), "pressures"),
     ],
 )
 @pytest.mark.usefixtures("without_type_hook")

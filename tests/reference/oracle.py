@@ -202,3 +202,30 @@ def scale_free(cost: ArrayLike, temperature: float) -> Array:
     """Ours, the default: g = exp(-(4 rank + max(z, -4)) / T)."""
     scores = np.maximum(standard_scores(cost), -4.0)
     return np.exp(-(4.0 * relative_ranks(cost) + scores) / temperature)
+
+
+def roulette_wheel(cost: ArrayLike, pressure: float) -> Array:
+    """HADES's selection: every member weighs the sum over distinct qualities up to its own."""
+    cost = np.asarray(cost, np.float64)
+    quality = (cost.max() - cost) / np.ptp(cost)
+    distinct = np.unique(quality)
+    return np.array([np.exp(pressure * distinct[distinct <= q]).sum() for q in quality])
+
+
+def adaptive_pressure(cost: ArrayLike, elite_ratio: float) -> float:
+    """The pressure, 0.01 to 100, at which the elite's share of the weight is 1 - elite_ratio."""
+    elite = relative_ranks(cost) <= elite_ratio
+    low, high = np.log(0.01), np.log(100.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        g = roulette_wheel(cost, np.exp(middle))
+        enough = g[elite].sum() / g.sum() > 1 - elite_ratio
+        low, high = (low, middle) if enough else (middle, high)
+    return float(np.exp(low))
+
+
+def relative_density(genomes: ArrayLike, bandwidth: float) -> Array:
+    """Ours: a Gaussian kernel's sum over all members, its width relative to their spread."""
+    x = np.asarray(genomes, np.float64)
+    squares = np.sum((x[:, None] - x[None]) ** 2, axis=2)
+    return np.exp(-squares / (2 * bandwidth**2 * np.sum(np.var(x, axis=0)))).sum(axis=1)

@@ -1,0 +1,1 @@
+"""The learned half: networks, the diffusion process that trains and samples them, the fit."""
