@@ -41,8 +41,8 @@ def update_best(
 class Memory(NamedTuple):
     """Evaluated solutions of all generations, as many as there is room for; failed ones never.
 
-    The first `num_filled` rows are filled; the others are zeros. Its size, and so its cost, is the same
-    in every generation.
+    The first `num_filled` rows are filled; the others are zeros. Its size, and so its cost, is the
+    same in every generation.
     """
 
     genomes: Array  # (R, D)
