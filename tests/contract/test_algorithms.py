@@ -653,7 +653,7 @@ if all(hasattr(algorithm, "__dataclass_fields__") for algorithm in ALGORITHMS.va
 
 
 @pytest.mark.parametrize(
-    ("argument", "options"), BAD_CONFIGURATIONS, ids=[f"{o}" for _, o in BAD_CONFIGURATIONS]
+    ("argument", "options"), BAD_CONFIGURATIONS, ids=range(len(BAD_CONFIGURATIONS))
 )
 def test_bad_configurations_are_named(name, argument, options, monkeypatch):
     # As users see it: without the type hook of the tests.
