@@ -371,7 +371,7 @@ class _LearnedDenoising(abc.ABC):
         return state, metrics | {
             "loss": state.model.loss,
             "num_restarts": state.model.num_restarts,
-            "num_remembered": memory.count,
+            "num_remembered": memory.num_filled,
         }
 
     @functools.partial(jax.jit, static_argnames="self")
@@ -513,7 +513,7 @@ class _LearnedDenoising(abc.ABC):
             weights=weights,
             condition=condition,
             present=present,
-            count=memory.count,
+            num_filled=memory.num_filled,
         )
         fit_key = key
         if self.training_data == "resampled":
@@ -525,7 +525,7 @@ class _LearnedDenoising(abc.ABC):
                 weights=memory.filled[rows].astype(dtype),
                 condition=condition[rows],
                 present=present[rows],
-                count=jnp.asarray(num_rows, jnp.int32),
+                num_filled=jnp.asarray(num_rows, jnp.int32),
             )
         fitted = fitting.fit(
             self._denoiser,
