@@ -194,7 +194,9 @@ def test_weight_decay_shortens_the_weights(rng, key):
 
 def test_guidance_hits_the_wanted_side(rng, key):
     denoiser = Denoiser(network.MLP(), "eps", (1,))
-    model = fitted(denoiser, LONG, key, make_data(rng, label=True))
+    # Half of the rows for "no condition", so that it is learned as well as the condition.
+    numbers = NUMBERS._replace(condition_dropout=jnp.float32(0.5))
+    model = fitted(denoiser, LONG, key, make_data(rng, label=True), numbers)
     num = 600
 
     def right(value, scale, present=1.0):
