@@ -194,7 +194,9 @@ def test_weight_decay_shortens_the_weights(rng, key):
 
 def test_guidance_hits_the_wanted_side(rng, key):
     denoiser = Denoiser(network.MLP(), "eps", (1,))
-    model = fitted(denoiser, LONG, key, make_data(rng, label=True))
+    # Half of the rows for "no condition", so that it is learned as well as the condition.
+    numbers = NUMBERS._replace(condition_dropout=jnp.float32(0.5))
+    model = fitted(denoiser, LONG, key, make_data(rng, label=True), numbers)
     num = 600
 
     def right(value, scale, present=1.0):
@@ -210,9 +212,9 @@ def test_guidance_hits_the_wanted_side(rng, key):
 
     assert right(1.0, 1.0) > 0.95
     assert right(-1.0, 1.0) < 0.05
-    # Not asked for, or at scale zero: half and half; over eight networks the deviation was 0.06.
+    # Not asked for, or at scale zero: half and half; over eight other keys it was 0.46 to 0.52.
     for share in (right(1.0, 1.0, present=0.0), right(1.0, 0.0)):
-        assert share == pytest.approx(0.5, abs=0.25)
+        assert share == pytest.approx(0.5, abs=0.15)
     assert right(1.0, 2.0) >= right(1.0, 0.5)
 
 
