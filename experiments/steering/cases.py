@@ -267,7 +267,8 @@ def _samples(
 
 def _quality(history: generations.History) -> tuple[np.ndarray, np.ndarray]:
     """Best and mean quality (R, G), higher is better."""
-    return tuple(-np.asarray(history.metrics[name]) for name in ("best_fitness", "mean_fitness"))
+    found = history.metrics
+    return -np.asarray(found["best_fitness"]), -np.asarray(found["mean_fitness"])
 
 
 def _distance(history: generations.History, wanted: Any) -> np.ndarray:
