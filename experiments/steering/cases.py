@@ -24,7 +24,6 @@ from experiments.steering.config import Config
 from tasks.functions.double_peak import DoublePeak, double_peak, dynamic_double_peak
 
 Results = dict[str, Any]
-CELL_SIZE = 0.12
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def fitness(config: Config, keys: Array) -> Results:
         "best_by": statistics.summarize(best[:, : by + 1].max(axis=1)),
         "best_at_end": statistics.summarize(best[:, -1]),
         "mean_at_end": statistics.summarize(mean[:, -1]),
-        "share_of_runs": float(np.mean(best[:, : by + 1].max(axis=1) >= 0.99)),
+        "share_of_runs": float(np.mean(best[:, : by + 1].max(axis=1) >= config.fit)),
         "curves": {"best": _curve(best), "mean": _curve(mean)},
     }
 
@@ -114,13 +113,16 @@ def region(
             config.region_generations,
             scaled,
             initial_std=1.0 / task.scaling,
+            measure=generations.Measures(cell_size=config.cell_size),
             keep_path=True,
         )
         state = history.state if state is None else state
         away = _distance(history, task.peaks[:1])
         inside = _share_inside(history, np.ones(config.region_generations))
         best, _ = _quality(history)
-        points, sampled = _samples(search, task, keys, state, scaled, config.num_samples)
+        points, sampled = _samples(
+            search, task, keys, state, scaled, config.num_samples, config.cell_size
+        )
         drawn[scale] = np.asarray(points[0])
         by = config.within[0]
         cells.append(
@@ -146,7 +148,7 @@ def switching(config: Config, keys: Array, advance: Callable[[int], None]) -> Re
     """(c) The wanted quadrant changes while the run goes on; results by selection."""
     results = {}
     for name in config.selections:
-        results[name] = _switching(config, keys, selection(name, pressure=5.0))
+        results[name] = _switching(config, keys, selection(name, config.switch_pressure))
         advance(keys.shape[0])
     return results
 
@@ -190,7 +192,7 @@ def _switching(config: Config, keys: Array, chosen: weighting.Weighting) -> Resu
         "worst_distance": statistics.summarize(worst),
         "share_of_runs": float(np.mean(worst <= config.near)),
         "lowest_best": statistics.summarize(lowest),
-        "share_of_runs_fit": float(np.mean(lowest >= 0.95)),
+        "share_of_runs_fit": float(np.mean(lowest >= config.still_fit)),
         "curves": {
             "best": _curve(best),
             "coordinate": _curve(np.asarray(history.metrics["centre"]).mean(axis=2)),
@@ -209,24 +211,30 @@ def dynamic(config: Config, keys: Array, advance: Callable[[int], None]) -> Resu
             jnp.zeros(2),
             network=MLP(config.hidden),
             training=Training(num_epochs=config.dynamic_epochs, batch_size=config.batch_size),
-            selection=selection(name, pressure=10.0),
+            selection=selection(name, config.dynamic_pressure),
             buffer_size=1,
         )
-        params = search.default_params.replace(learning_rate=jnp.asarray(3e-3))
-        results[f"hades_{name}"] = _peaking(config, search, task, keys, params)
+        rate = jnp.asarray(config.dynamic_learning_rate)
+        params = search.default_params.replace(learning_rate=rate)
+        results[f"hades_{name}"] = _peaking(config, search, task, keys, params, initial_std=1.0)
         advance(keys.shape[0])
-    rival = searches.cma_es(task, config.population_size, sigma=1.0)
+    rival = searches.cma_es(task, config.population_size, sigma=config.dynamic_sigma)
     results["cma_es"] = _peaking(config, rival.search, task, keys, rival.params)
     advance(keys.shape[0])
     return results
 
 
-def _peaking(config: Config, search: Any, task: DoublePeak, keys: Array, params: Any) -> Results:
+def _peaking(
+    config: Config,
+    search: Any,
+    task: DoublePeak,
+    keys: Array,
+    params: Any,
+    initial_std: float | None = None,
+) -> Results:
     """The best quality that every half-period between two swaps sees."""
-    # CMA-ES has its width in its params and is not given one.
-    std = 1.0 if isinstance(search, diffevo.HADES) else None
     history = generations.run(
-        search, task, keys, config.dynamic_generations, params, initial_std=std
+        search, task, keys, config.dynamic_generations, params, initial_std=initial_std
     )
     best, mean = _quality(history)
     half = round(np.pi / task.omega)
@@ -238,15 +246,21 @@ def _peaking(config: Config, search: Any, task: DoublePeak, keys: Array, params:
             for start, one in zip(starts, highest.T, strict=True)
         ],
         "lowest_peak": statistics.summarize(highest.min(axis=1)),
-        "peaks_of_runs": float(np.mean(highest >= 0.8)),
-        "share_of_runs": float(np.mean(highest.min(axis=1) >= 0.8)),
+        "peaks_of_runs": float(np.mean(highest >= config.peaked)),
+        "share_of_runs": float(np.mean(highest.min(axis=1) >= config.peaked)),
         "curves": {"best": _curve(best), "mean": _curve(mean)},
     }
 
 
-@functools.partial(jax.jit, static_argnames=("search", "task", "num"))
+@functools.partial(jax.jit, static_argnames=("search", "task", "num", "cell_size"))
 def _samples(
-    search: diffevo.CharlesD, task: DoublePeak, keys: Array, states: Any, params: Any, num: int
+    search: diffevo.CharlesD,
+    task: DoublePeak,
+    keys: Array,
+    states: Any,
+    params: Any,
+    num: int,
+    cell_size: float,
 ) -> tuple[Array, dict[str, Array]]:
     """Points (R, S, 2) of each run's model, and their measures (R,)."""
 
@@ -258,7 +272,7 @@ def _samples(
         return points, {
             "inside": jnp.mean(inside),
             "distance": jnp.linalg.norm(jnp.mean(points, axis=0) - task.peaks[0]),
-            "entropy": metrics.entropy(points, CELL_SIZE, base=np.e),
+            "entropy": metrics.entropy(points, cell_size, base=np.e),
             "mean_quality": -jnp.mean(task(genomes)),
         }
 

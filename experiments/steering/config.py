@@ -33,6 +33,14 @@ class Config:
             random, as in (a).
         near: a centre within this distance of a peak is there; the paper's radius of an optimum.
         selections: of (c) and (d); "wheel" is theirs, "default" the library's.
+        switch_pressure: the wheel's of (c).
+        dynamic_pressure: the wheel's of (d).
+        dynamic_learning_rate: of (d).
+        dynamic_sigma: CMA-ES's of (d), in evaluation space.
+        fit: (a)'s quality that passes.
+        still_fit: (c)'s.
+        peaked: (d)'s.
+        cell_size: of the entropy, in evaluation space; the paper's 101 x 101 grid on [-6, 6]^2.
         num_samples: drawn from a finished run's model at each scale.
     """
 
@@ -56,6 +64,14 @@ class Config:
     settled: int = 5
     near: float = 0.25
     selections: tuple[str, ...] = ("wheel", "default")
+    switch_pressure: float = 5.0
+    dynamic_pressure: float = 10.0
+    dynamic_learning_rate: float = 3e-3
+    dynamic_sigma: float = 1.0
+    fit: float = 0.99
+    still_fit: float = 0.95
+    peaked: float = 0.8
+    cell_size: float = 0.12
     num_samples: int = 1000
 
 

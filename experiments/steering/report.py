@@ -45,7 +45,7 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
         [
             f"(a) best quality by generation {by}",
             _interval(fitness["best_by"], 4),
-            f"{fitness['share_of_runs']:.0%} (>= .99)",
+            f"{fitness['share_of_runs']:.0%} (>= {config['fit']:g})",
             ".993",
         ],
         ["(a) best quality at the end", _interval(fitness["best_at_end"], 4), "", ".9999"],
@@ -81,7 +81,7 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
             [
                 f"(c) {_SELECTIONS[name]}: lowest best quality, generation {config['settled']} on",
                 _interval(cell["lowest_best"]),
-                f"{cell['share_of_runs_fit']:.0%} (>= .95)",
+                f"{cell['share_of_runs_fit']:.0%} (>= {config['still_fit']:g})",
                 "about 1",
             ],
         ]
@@ -90,7 +90,8 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
             [
                 f"(d) {_DYNAMIC_NAMES[name]}: the lowest of a run's peaks",
                 _interval(cell["lowest_peak"]),
-                f"{cell['share_of_runs']:.0%} (>= .8; of peaks {cell['peaks_of_runs']:.0%})",
+                f"{cell['share_of_runs']:.0%} (>= {config['peaked']:g}; of peaks "
+                f"{cell['peaks_of_runs']:.0%})",
                 "stays on one peak" if name == "cma_es" else "about .8",
             ]
         )
@@ -167,7 +168,7 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     curves = found["fitness"]["curves"]
     _draw(axis, curves["best"], "best", blue)
     _draw(axis, curves["mean"], "mean", orange)
-    axis.axhline(0.99, color="0.5", lw=0.8, ls=":")
+    axis.axhline(config.fit, color="0.5", lw=0.8, ls=":")
     axis.set(title="(a) asked to be fit", xlabel="generation", ylabel="quality")
     axis.legend(fontsize=7)
     axis = axes[0][1]
