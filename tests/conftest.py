@@ -34,6 +34,17 @@ HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
 collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_compilations() -> Iterator[None]:
+    """Free a module's compiled functions.
+
+    Each holds several memory maps, of which Linux allows a process 65,530; two thousand tests in
+    one process come near that, and beyond it the process dies without a word.
+    """
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(autouse=True)
 def strict_promotion(request: pytest.FixtureRequest) -> Iterator[None]:
     """Forbid silent promotion in the tests of `diffevo.core` and `diffevo.algorithms`."""

@@ -13,14 +13,14 @@ condition works on the memory's own scale, so that f and a f + b are the same se
 import dataclasses
 from typing import final
 
-from diffevo.algorithms.hades import _LearnedDenoising
+from diffevo.algorithms.learned import LearnedDenoising
 from diffevo.conditions import Condition, Fitness
 from diffevo.core import archive
 
 
 @final
 @dataclasses.dataclass(frozen=True)
-class CharlesD(_LearnedDenoising):
+class CharlesD(LearnedDenoising):
     """CHARLES-D: see the module's first lines for what it computes.
 
     Attributes (those of `diffevo.HADES`, and):

@@ -104,6 +104,12 @@ def _standard_score(fitness: Array) -> Array:
     return (unit - mean) / jnp.where(std > 0, std, 1.0)
 
 
+def weighted_moments(shares: Array, genomes: Array) -> tuple[Array, Array]:
+    """(mean, standard deviation), each (D,), of genomes (n, D); shares (n,) add up to 1."""
+    mean = jnp.sum(shares[:, None] * genomes, axis=0)
+    return mean, jnp.sqrt(jnp.sum(shares[:, None] * (genomes - mean[None]) ** 2, axis=0))
+
+
 @dataclasses.dataclass(frozen=True)
 class ScaleFree:
     r"""The default: log g = -(4 rank + max(z, -4)) / T, by order and by standard score.

@@ -12,6 +12,7 @@ Shape letters: R rows, D dimensions, C condition values, K conditions, W weights
 """
 
 import dataclasses
+import math
 from typing import Literal, NamedTuple
 
 import flax.linen as nn
@@ -196,8 +197,9 @@ def fit(
 ) -> Fitted:
     """Fit a denoiser to weighted data.
 
-    A loss that is not finite, or ten times that of an untrained network, has diverged: the network
-    and the optimizer's state begin anew, and the remaining epochs go on from there.
+    A loss that is not finite, or ten times what an untrained network has on data of unit variance,
+    has diverged: the network and the optimizer's state begin anew, and the remaining epochs go on
+    from there.
 
     Args:
         denoiser: network, prediction and conditions.
@@ -221,16 +223,17 @@ def fit(
         if steps % n == 0 and (n == 1 or n * batch * num_dims <= _CHUNK_ELEMENTS)
     )
     layout = (training.num_epochs, steps // chunk, chunk * batch)
-    # A longer body saves time in a long fit; in a short one compiling it costs more.
-    unroll = 2 if chunk % 2 == 0 and training.num_epochs * steps > 1000 else 1
-    num_words = 4 if denoiser.widths else 3
+    num_words = 3 if denoiser.widths else 2
     bank_rows = num_rows * max(1, min(_MAX_BANK, _BANK_ELEMENTS // (num_rows * num_dims)))
-    words, bank_key = draws.draw(key, (num_words, training.num_epochs, num_rows), (4,))
+    num_orders = 2 * math.ceil(math.sqrt(training.num_epochs))
+    order_words, words, bank_key = draws.draw(
+        key, (num_orders, num_rows), (num_words, training.num_epochs, num_rows), (4,)
+    )
     bank_shape = (bank_rows + chunk * batch, num_dims)
     bank = standard_normal(draws.keys(bank_key, key), bank_shape, dtype)
-    rows = _orders(words[0])[:, : steps * batch].reshape(layout)
+    rows = _orders(order_words)[: training.num_epochs, : steps * batch].reshape(layout)
     rows = rows % jnp.maximum(data.num_filled, 1)
-    words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)
+    words = words[:, :, : steps * batch].reshape(num_words, *layout)
 
     optimizer = make_optimizer(training, numbers.weight_decay)
     fresh, fresh_state = start.fresh, optimizer.init(start.fresh)
@@ -245,6 +248,7 @@ def fit(
     times = (jnp.arange(_NUM_LEVELS, dtype=dtype) + 0.5) / _NUM_LEVELS
     alphas = process.level(numbers.alphas, times)
     levels = jnp.concatenate([alphas[:, None], networks.waves(alphas)], axis=1)
+    untrained = process.untrained_loss(denoiser.prediction, alphas)
 
     def loss_of(weights: Array, x: Array, inputs: Array, target: Array, scale: Array) -> Array:
         residual = networks.apply(denoiser.network, weights, x, inputs) - target
@@ -263,8 +267,8 @@ def fit(
         # Without the check for places that do not exist, a pass over everything taken.
         return values.at[index].get(mode="promise_in_bounds")
 
-    def draw(rows: Array, words: Array) -> tuple[tuple[Array, ...], Array]:
-        """(examples of a chunk of steps, loss of an output of zero)."""
+    def draw(rows: Array, words: Array) -> tuple[Array, ...]:
+        """Examples of a chunk of steps."""
         # The word's highest bit is the noise's sign, the rest a place within the stratum.
         flip = (words[0] >> 31).astype(bool)
         within = draws.uniform(words[0] << 1, dtype)
@@ -281,22 +285,20 @@ def fit(
             condition, present = denoiser.only(present, condition, keep)
         inputs = networks.features(level[:, 1:], condition, present)
         scale = jnp.sqrt(take(row_weights, rows) / (batch * num_dims))[:, None]
-        untrained = jnp.sum((scale * target) ** 2) / chunk
         examples = (x, inputs, target, scale)
-        return jax.tree.map(lambda a: a.reshape(chunk, batch, a.shape[1]), examples), untrained
+        return jax.tree.map(lambda a: a.reshape(chunk, batch, a.shape[1]), examples)
 
     def chunk_of_steps(carry, inputs):
         rows, words, rates = inputs
-        examples, untrained = draw(rows, words)
-        carry, losses = lax.scan(step, carry, (examples, rates), unroll=unroll)
-        return carry, (jnp.mean(losses), untrained)
+        carry, losses = lax.scan(step, carry, (draw(rows, words), rates))
+        return carry, jnp.mean(losses)
 
     def epoch(carry: _Carry, inputs) -> tuple[_Carry, None]:
-        (weights, state), (losses, untrained) = lax.scan(
+        (weights, state), losses = lax.scan(
             chunk_of_steps, (carry.weights, carry.optimizer), inputs
         )
         loss = jnp.mean(losses)
-        intact = (loss <= _DIVERGED * jnp.mean(untrained)) & jnp.all(jnp.isfinite(weights))
+        intact = (loss <= _DIVERGED * untrained) & jnp.all(jnp.isfinite(weights))
         weights, state = jax.tree.map(
             lambda new, old: jnp.where(intact, new, old), (weights, state), (fresh, fresh_state)
         )
@@ -315,28 +317,32 @@ def fit(
     none = jnp.zeros((), jnp.int32)
     carry = _Carry(weights, state, weights, jnp.asarray(jnp.inf, dtype), none)
     carry, _ = lax.scan(epoch, carry, (rows, jnp.moveaxis(words, 0, 2), rates))
-    # If no epoch was sound, there is nothing better than the untrained network, whose loss is 1 for
-    # data of unit variance at "v", and of that order otherwise.
+    # If no epoch was sound, there is nothing better than the untrained network.
     sound = jnp.isfinite(carry.best_loss)
     return Fitted(
         weights=jnp.where(sound, carry.kept, fresh),
         optimizer=carry.optimizer,
-        loss=jnp.where(sound, carry.best_loss, 1.0),
+        loss=jnp.where(sound, carry.best_loss, untrained),
         num_restarts=carry.num_restarts,
     )
 
 
 def _orders(words: Array) -> Array:
-    """Random orders of 0 .. length - 1, one for each row of random words (count, length).
+    """Random orders of 0 .. R - 1, shape (k^2, R), from random words (2 k, R).
 
-    The index rides in the low bits of the word: one array to sort instead of two, which is several
-    times as fast on a CPU. Equal high bits keep their order; they are rare.
+    Each is one of k sorted orders within another of k: as random as if it were drawn by itself, and
+    independent of every other one, at 2 k sorts instead of k^2.
+
+    To sort, the index rides in the low bits of the word: one array to sort instead of two, which is
+    several times as fast on a CPU. Equal high bits keep their order; they are rare.
     """
-    length = words.shape[1]
+    count, length = words.shape
     low = max(length - 1, 1).bit_length()
     index = jnp.arange(length, dtype=jnp.uint32)[None]
     ordered = jnp.sort((words >> low << low) | index, axis=1)
-    return (ordered & jnp.uint32(2**low - 1)).astype(jnp.int32)
+    orders = (ordered & jnp.uint32(2**low - 1)).astype(jnp.int32)
+    outer, inner = orders[: count // 2], orders[count // 2 :]
+    return outer[:, inner].reshape(-1, length)
 
 
 def _kept_condition(words: Array, count: int, dropout: Array) -> Array:

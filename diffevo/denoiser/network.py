@@ -11,9 +11,10 @@ for unit-Gaussian data (`diffevo.denoiser.process`), an untrained network sample
 Shape letters: n rows, D genome dimensions, F features, C condition values, K conditions.
 """
 
+import functools
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -22,8 +23,6 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-Initializer = nn.initializers.Initializer
-_INIT = nn.initializers.lecun_uniform()
 _FREQUENCIES = (1.0, 2.0)
 
 
@@ -46,7 +45,7 @@ def features(level: Array, condition: Array, present: Array) -> Array:
     """What a network is told beside the noisy genome.
 
     An absent condition is all zeros, which "no condition" means, and its flag tells it from a
-    condition whose value is zero. The last column is 1: a bias.
+    condition whose value is zero.
 
     Args:
         level: from `waves`, shape (n, 4).
@@ -54,14 +53,14 @@ def features(level: Array, condition: Array, present: Array) -> Array:
         present: 1 where a condition is present, 0 where not, shape (n, K).
 
     Returns:
-        Shape (n, F), F = 4 + C + K + 1.
+        Shape (n, F), F = 4 + C + K.
     """
-    return jnp.concatenate([level, condition, present, jnp.ones_like(level[:, :1])], axis=1)
+    return jnp.concatenate([level, condition, present], axis=1)
 
 
 def num_features(num_values: int, num_conditions: int) -> int:
     """F, the width of `features`."""
-    return 2 * len(_FREQUENCIES) + num_values + num_conditions + 1
+    return 2 * len(_FREQUENCIES) + num_values + num_conditions
 
 
 def init_weights(network: nn.Module, key: Array, num_dims: int, num_inputs: int, dtype) -> Array:
@@ -86,11 +85,35 @@ def _init(network: nn.Module, key: Array, num_dims: int, num_inputs: int, dtype)
     return network.init(key, jnp.zeros((1, num_dims), dtype), jnp.zeros((1, num_inputs), dtype))
 
 
+@jax.custom_vjp
+def _product(x: Array, kernel: Array) -> Array:
+    """X @ kernel, whose gradient for the kernel is a product of the transposed x.
+
+    XLA's fast routine for small products on a CPU contracts the last axis of its left side; left
+    alone, it would fold the transposition into the product and take a slower one.
+    """
+    return x @ kernel
+
+
+def _product_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return x @ kernel, (x, kernel)
+
+
+def _product_backward(operands: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, kernel = operands
+    return gradient @ kernel.T, jax.lax.optimization_barrier(x.T) @ gradient
+
+
+_product.defvjp(_product_forward, _product_backward)
+
+
+def _dot_general(x: Array, kernel: Array, *_: Any, **__: Any) -> Array:
+    """`_product` where flax's Dense asks for `jax.lax.dot_general`."""
+    return _product(x, kernel)
+
+
 class MLP(nn.Module):
     """A plain perceptron on [x, features]; the default, as large as the authors' 32 x 2.
-
-    Biases are a row of the next layer's kernel, against a column of ones: at these sizes a separate
-    bias costs as much time as the layer.
 
     Attributes:
         hidden: width of each hidden layer.
@@ -103,14 +126,11 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: Array, features: Array) -> Array:
         """Output (n, D)."""
+        dense = functools.partial(nn.Dense, param_dtype=x.dtype, dot_general=_dot_general)
         h = jnp.concatenate([x, features], axis=1)
-        for number, width in enumerate(self.hidden):
-            h = self.activation(h @ self._kernel(f"kernel_{number}", h, width))
-            h = jnp.pad(h, ((0, 0), (0, 1)), constant_values=1.0)
-        return h @ self._kernel("out", h, x.shape[1], nn.initializers.zeros)
-
-    def _kernel(self, name: str, h: Array, width: int, init: Initializer = _INIT) -> Array:
-        return self.param(name, init, (h.shape[1], width), h.dtype)
+        for width in self.hidden:
+            h = self.activation(dense(width)(h))
+        return dense(x.shape[1], kernel_init=nn.initializers.zeros)(h)
 
 
 class ResidualMLP(nn.Module):

@@ -95,6 +95,14 @@ def training_pair(
     return signal * x0 + rest * noise, _factor(prediction, alpha)[:, None] * velocity
 
 
+def untrained_loss(prediction: Prediction, alphas: Array) -> Array:
+    """Expected squared error a number of an output of zero, on data of mean 0 and variance 1.
+
+    The velocity's variance is then 1 at every level: the mean of (F / v)^2 over levels (n,).
+    """
+    return jnp.mean(_factor(prediction, alphas) ** 2)
+
+
 def estimate_x0(
     prediction: Prediction, output: Array, x: Array, alpha: Array, limit: Array | float
 ) -> Array:

@@ -48,7 +48,7 @@ def test_standard_normal_of_any_shape(key, shape):
 def test_standard_normal_draws_are_independent(key):
     draws = np.asarray(standard_normal(key, (400, 500), jnp.float32), np.float64)
     flat, count = draws.ravel(), draws.size
-    # Neighbours, rows, and the two halves that come from one block of the generator.
+    # Neighbours, rows, and the two halves.
     for lag in (1, 2, 500, count // 2):
         rest = count - lag
         assert abs(np.mean(flat[:rest] * flat[lag:])) < 5 / np.sqrt(rest), lag

@@ -218,13 +218,18 @@ def test_guidance_hits_the_wanted_side(rng, key):
     assert right(1.0, 2.0) >= right(1.0, 0.5)
 
 
-def test_orders_are_even_permutations(key):
-    words = jax.random.bits(key, (4000, 5), jnp.uint32)
-    orders = np.asarray(fitting._orders(words))
+def test_orders_are_even_permutations_and_pairwise_independent(key):
+    words = jax.random.bits(key, (1000, 4, 5), jnp.uint32)
+    sets = np.asarray(jax.vmap(fitting._orders)(words))
+    orders = sets.reshape(4000, 5)
     np.testing.assert_array_equal(np.sort(orders, axis=1), np.tile(np.arange(5), (4000, 1)))
+    at = orders[:, :, None] == np.arange(5)
     # Every index in every place a fifth of the time: five standard errors.
-    shares = np.mean(orders[:, :, None] == np.arange(5), axis=0)
-    assert np.all(np.abs(shares - 0.2) < 5 * np.sqrt(0.16 / 4000))
+    assert np.all(np.abs(np.mean(at, axis=0) - 0.2) < 5 * np.sqrt(0.16 / 4000))
+    # Two of a set agree no more often than any two, those that share a factor among them.
+    for one, other in ((0, 1), (0, 2), (0, 3)):
+        same = np.mean(sets[:, one] == sets[:, other], axis=0)
+        assert np.all(np.abs(same - 0.2) < 5 * np.sqrt(0.16 / 1000)), (one, other)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""How fast a HADES generation is, training included."""
