@@ -28,6 +28,9 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 # and the plotting helpers rely on promotion, so the rest of the suite runs with JAX's defaults.
 STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "denoiser", "algorithms"))
 
+# Here compilations are the users' own, with all optimisations.
+OPTIMIZED_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "reference"))
+
 # Without the extra `experiments` the library's tests must still run.
 EXTRA = ("evosax", "gymnax", "matplotlib", "ribs", "cma")
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
@@ -35,13 +38,18 @@ collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_no
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forget_compilations() -> Iterator[None]:
-    """Free a module's compiled functions.
+def compilation(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile with few optimisations but where arithmetic is tested; forget it after each module.
 
-    Each holds several memory maps, of which Linux allows a process 65,530; two thousand tests in
-    one process come near that, and beyond it the process dies without a word.
+    Most of the suite's time is XLA's, and a third of that is optimisation of programs that run for
+    milliseconds. Each compiled function holds several memory maps, of which Linux allows a process
+    65,530: two thousand tests in one process came near that and died without a word.
     """
+    before = jax.config.read("jax_disable_most_optimizations")
+    optimized = any(folder in request.path.parents for folder in OPTIMIZED_FOLDERS)
+    jax.config.update("jax_disable_most_optimizations", not optimized)
     yield
+    jax.config.update("jax_disable_most_optimizations", before)
     jax.clear_caches()
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -14,12 +14,14 @@ class Program:
     """A compiled program and its arguments.
 
     Attributes:
-        call: runs it once and waits for the result.
+        compiled: takes the arguments.
+        arguments: of a call.
         compile_seconds: from Python function to machine code.
         temporary_bytes: what XLA allocates beside arguments and results.
     """
 
-    call: Callable[[], Any]
+    compiled: Callable[..., Any]
+    arguments: tuple[Any, ...]
     compile_seconds: float
     temporary_bytes: int
 
@@ -30,11 +32,16 @@ class Program:
         compiled = jax.jit(function).lower(*arguments).compile()
         seconds = time.perf_counter() - start
         analysis = compiled.memory_analysis()
-        return cls(
-            call=lambda: jax.block_until_ready(compiled(*arguments)),
-            compile_seconds=seconds,
-            temporary_bytes=0 if analysis is None else int(analysis.temp_size_in_bytes),
-        )
+        temporary = 0 if analysis is None else int(analysis.temp_size_in_bytes)
+        return cls(compiled, arguments, seconds, temporary)
+
+    def on(self, *arguments: Any) -> "Program":
+        """The same program on other arguments of the same shapes."""
+        return replace(self, arguments=arguments)
+
+    def call(self) -> Any:
+        """Run it once, wait for the result and return it."""
+        return jax.block_until_ready(self.compiled(*self.arguments))
 
 
 def seconds_in_turn(programs: list[Program], repetitions: int) -> np.ndarray:

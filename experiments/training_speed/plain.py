@@ -41,13 +41,13 @@ def noised(key: Array, genomes: Array) -> tuple[Array, Array, Array]:
     return jnp.sqrt(alpha) * genomes + jnp.sqrt(1.0 - alpha) * noise, time, noise
 
 
-def train(key: Array, genomes: Array, weights: Array, config: Config) -> dict:
+def train(key: Array, genomes: Array, weights: Array, num_epochs: int, config: Config) -> dict:
     """Parameters after all epochs of Adam with a cosine on genomes (R, D) with weights (R,)."""
     network, num_rows = Perceptron(), genomes.shape[0]
     steps = num_rows // config.batch_size
     init_key, key = jax.random.split(key)
     params = network.init(init_key, genomes[:1], jnp.zeros((1, 1)))
-    schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * steps)
+    schedule = optax.cosine_decay_schedule(config.learning_rate, num_epochs * steps)
     optimizer = optax.adamw(schedule, weight_decay=1e-5)
     weights = weights / jnp.mean(weights)
 
@@ -67,6 +67,6 @@ def train(key: Array, genomes: Array, weights: Array, config: Config) -> dict:
         batches = order.reshape(steps, config.batch_size)
         return jax.lax.scan(step, carry, (jax.random.split(step_key, steps), batches))
 
-    keys = jax.random.split(key, config.num_epochs)
+    keys = jax.random.split(key, num_epochs)
     (params, _), _ = jax.lax.scan(epoch, (params, optimizer.init(params)), keys)
     return params

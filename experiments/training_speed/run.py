@@ -35,7 +35,7 @@ def hades(cell: Cell, config: Config) -> diffevo.HADES:
         config.population_size,
         jnp.zeros(cell.num_dims),
         buffer_size=config.buffer_size,
-        training=Training(config.num_epochs, config.batch_size),
+        training=Training(cell.num_epochs, config.batch_size),
         num_steps=config.num_steps,
         selection=weighting.RouletteWheel(),
         schedule="linear",
@@ -69,7 +69,7 @@ def _generation(algorithm: Any, params: Any, key: Array, state: Any) -> Any:
 
 
 def _states(algorithm: Any, config: Config) -> list[Any]:
-    """The state before each of the generations that are timed."""
+    """The state at each of the generations that are timed, for speed of random populations."""
     params, key = algorithm.default_params, jax.random.key(config.seed)
     population = algorithm.sample_population(key)
     state = algorithm.init(key, population, fitness_of(population), params)
@@ -77,7 +77,8 @@ def _states(algorithm: Any, config: Config) -> list[Any]:
     for target in config.generations:
         while number < target:
             number += 1
-            state = _generation(algorithm, params, jax.random.fold_in(key, number), state)
+            population = algorithm.sample_population(jax.random.fold_in(key, number))
+            state, _ = algorithm.tell(key, population, fitness_of(population), state, params)
         found.append(state)
     return found
 
@@ -87,13 +88,12 @@ def _times(cell: Cell, config: Config) -> dict[str, Any]:
     algorithm = hades(cell, config)
     params, key = algorithm.default_params, jax.random.key(config.seed + 1)
     early, late = _states(algorithm, config)
-    num_steps = config.num_epochs * (
-        config.buffer_size * config.population_size // config.batch_size
-    )
+    num_steps = cell.num_epochs * (config.buffer_size * config.population_size // config.batch_size)
     num_samples = config.population_size - int(config.population_size * algorithm.elite_ratio)
+    generation = Program.of(lambda s: _generation(algorithm, params, key, s), early)
     programs = {
-        "generation": Program.of(lambda s: _generation(algorithm, params, key, s), early),
-        "later_generation": Program.of(lambda s: _generation(algorithm, params, key, s), late),
+        "generation": generation,
+        "later_generation": generation.on(late),
         "training": Program.of(lambda s: algorithm.fit(key, s, params).model.weights, early),
         "sampling": Program.of(lambda s: algorithm.sample(key, s, params, num_samples), early),
     }
@@ -109,12 +109,13 @@ def _times(cell: Cell, config: Config) -> dict[str, Any]:
     found: dict[str, Any] = {
         "num_dims": cell.num_dims,
         "network": cell.network,
+        "num_epochs": cell.num_epochs,
         "num_weights": early.model.weights.shape[0],
         "gradient_steps": num_steps,
         "milliseconds": {name: statistics.summarize(1e3 * s) for name, s in seconds.items()},
         "steps_per_second": num_steps / float(np.median(seconds["training"])),
-        "compile_seconds": programs["generation"].compile_seconds,
-        "temporary_mib": programs["generation"].temporary_bytes / 2**20,
+        "compile_seconds": generation.compile_seconds,
+        "temporary_mib": generation.temporary_bytes / 2**20,
     }
     if "products" in seconds:
         found["share_of_products"] = float(np.median(seconds["products"] / seconds["training"]))
@@ -143,7 +144,7 @@ def _losses(cell: Cell, config: Config) -> dict[str, Any]:
         return algorithm.fit(key, state, params).model.weights
 
     def theirs(key: Array) -> Any:
-        return plain.train(key, genomes, weights, config)
+        return plain.train(key, genomes, weights, cell.num_epochs, config)
 
     denoiser = algorithm._denoiser
     rows = jnp.tile(genomes, (config.loss_draws, 1))
@@ -164,17 +165,17 @@ def _losses(cell: Cell, config: Config) -> dict[str, Any]:
         return jnp.mean((plain.Perceptron().apply(params, x, time) - noise) ** 2)
 
     keys = jax.random.split(jax.random.key(config.seed + 3), config.loss_seeds)
-    our_losses = jax.jit(lambda keys: jax.lax.map(lambda key: our_loss(ours(key)), keys))(keys)
-    their_losses = jax.jit(lambda keys: jax.lax.map(lambda key: their_loss(theirs(key)), keys))(
-        keys
-    )
     loops = [Program.of(ours, keys[0]), Program.of(theirs, keys[0])]
+    losses = [
+        np.array([loss_of(loop.on(key).call()) for key in keys])
+        for loop, loss_of in zip(loops, (jax.jit(our_loss), jax.jit(their_loss)), strict=True)
+    ]
     seconds = seconds_in_turn(loops, min(cell.repetitions, config.repetitions))
     return {
         "num_dims": cell.num_dims,
-        "loss": statistics.summarize(np.asarray(our_losses)),
-        "plain_loss": statistics.summarize(np.asarray(their_losses)),
-        "difference": statistics.difference(np.asarray(our_losses), np.asarray(their_losses)),
+        "loss": statistics.summarize(losses[0]),
+        "plain_loss": statistics.summarize(losses[1]),
+        "difference": statistics.difference(*losses),
         "milliseconds": statistics.summarize(1e3 * seconds[0]),
         "plain_milliseconds": statistics.summarize(1e3 * seconds[1]),
         "times_faster_than_plain": statistics.summarize(seconds[1] / seconds[0]),
@@ -227,7 +228,7 @@ def _gap(difference: dict[str, float]) -> str:
 
 
 def _time_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    header = ["D, network", "generation, ms", "later", "training", "sampling"]
+    header = ["D, network, epochs", "generation, ms", "later", "training", "sampling"]
     header += ["steps/s", "products", "x authors'"]
     rows = []
     for cell in found["cells"]:
@@ -236,7 +237,7 @@ def _time_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         share, faster = cell.get("share_of_products"), cell.get("times_faster_than_authors")
         rows.append(
             [
-                f"{cell['num_dims']}, {cell['network']}",
+                f"{cell['num_dims']:,}, {cell['network']}, {cell['num_epochs']}",
                 _interval(ms["generation"], digits),
                 *(
                     f"{ms[name]['median']:,.{digits}f}"
