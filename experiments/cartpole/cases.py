@@ -63,14 +63,13 @@ def params_of(search: Any, scale: float = 1.0) -> Any:
 
 
 def evolve(config: Config, task: CartPole, search: Any, keys: Array) -> tuple[Results, Any]:
-    """(curves of the return, the last states with the model after its final fit)."""
-    params = params_of(search)
+    """(curves of the return, the last states (R, ...))."""
     history = generations.run(
         search,
         task,
         keys,
         config.num_generations,
-        params,
+        params_of(search),
         initial_std=1.0,
         measure=generations.Measures(cell_size=None),
     )
@@ -78,20 +77,24 @@ def evolve(config: Config, task: CartPole, search: Any, keys: Array) -> tuple[Re
         name: -np.asarray(history.metrics[f"{name}_fitness"], np.float64)
         for name in ("best", "mean")
     }
-    longer = dataclasses.replace(
-        search, training=Training(config.final_epochs, config.final_batch_size)
-    )
-    params = params.replace(learning_rate=jnp.asarray(config.final_learning_rate))
-    states = jax.jit(
-        jax.vmap(lambda key, state: longer.fit(jax.random.fold_in(key, _FIT), state, params))
-    )(keys, history.state)
     spread = np.asarray(history.metrics[f"{TRAIT}_std"])
     return {
         "best_at_end": statistics.summarize(found["best"][:, -1]),
         "mean_at_end": statistics.summarize(found["mean"][:, -1]),
         "spread_at_end": statistics.summarize(spread[:, -1]),
         "curves": {name: _curve(values) for name, values in found.items()},
-    }, states
+    }, history.state
+
+
+def fit_longer(config: Config, search: Any, keys: Array, states: Any) -> Any:
+    """The states with a model that was fitted once more, and longer, to the same memory."""
+    longer = dataclasses.replace(
+        search, training=Training(config.final_epochs, config.final_batch_size)
+    )
+    params = params_of(search).replace(learning_rate=jnp.asarray(config.final_learning_rate))
+    return jax.vmap(lambda key, state: longer.fit(jax.random.fold_in(key, _FIT), state, params))(
+        keys, states
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("search", "num"))

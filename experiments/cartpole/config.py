@@ -1,7 +1,7 @@
 """Cart-pole: controllers that keep the cart where they are asked to, at full reward.
 
 HADES without a request; CHARLES-D asked for -1, 0 and 1 m at sampling time alone; mutated copies of
-the remembered controllers nearest to the target. Linear policies, and some of 58 parameters.
+the remembered controllers nearest to the target. Linear policies.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ class Config:
         seed: repetition r uses fold_in(key(seed), r).
         policies: hidden layers of the controllers; () is linear.
         population_size: N.
+        run_episodes: of an evaluation during a run.
         num_generations: evaluated populations of a run, the first included.
         asked: final positions that CHARLES-D asks its offspring for during the run, uniform between
             these two, in metres.
@@ -23,7 +24,7 @@ class Config:
         buffer_size: memory, in populations.
         num_epochs: of a fit during the run.
         batch_size: of those.
-        final_epochs: of the one fit after the run, which the samples are drawn from.
+        final_epochs: of CHARLES-D's one fit after the run, which all of its samples come from.
         final_batch_size: of that.
         final_learning_rate: of that.
         targets: final positions asked for at sampling time, in metres.
@@ -40,19 +41,20 @@ class Config:
 
     repetitions: int = 10
     seed: int = 20261123
-    policies: tuple[tuple[int, ...], ...] = ((), (8,))
+    policies: tuple[tuple[int, ...], ...] = ((),)
     population_size: int = 256
+    run_episodes: int = 16
     num_generations: int = 60
-    asked: tuple[float, float] = (-1.25, 1.25)
+    asked: tuple[float, float] = (-1.5, 1.5)
     hidden: tuple[int, ...] = (128, 128)
-    buffer_size: int = 8
-    num_epochs: int = 50
+    buffer_size: int = 16
+    num_epochs: int = 25
     batch_size: int = 256
     final_epochs: int = 600
-    final_batch_size: int = 64
+    final_batch_size: int = 128
     final_learning_rate: float = 3e-3
     targets: tuple[float, ...] = (-1.0, 0.0, 1.0)
-    scales: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0)
+    scales: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 4.0)
     scale: float = 2.0
     num_samples: int = 256
     num_nearest: int = 16
@@ -65,8 +67,8 @@ class Config:
 
 SMOKE = Config(
     repetitions=2,
-    policies=((),),
     population_size=32,
+    run_episodes=2,
     num_generations=3,
     hidden=(8,),
     buffer_size=2,

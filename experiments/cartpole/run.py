@@ -51,7 +51,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
 
 def _num_parts(config: Config) -> int:
     asked = len(config.targets) * (len(config.scales) + len(config.mutations))
-    return 3 + asked
+    return 4 + asked
 
 
 def _policy(
@@ -67,7 +67,7 @@ def _policy(
         cells with ``target`` and ``scale``, and ``copies``, a list with ``target`` and
         ``mutation``.
     """
-    task = cartpole(hidden)
+    task = cartpole(hidden, num_episodes=config.run_episodes)
     keys = chunks.repetition_keys(config.seed, config.repetitions)
     progress.describe(f"{task.name}: HADES")
     search = cases.hades(config, task)
@@ -87,6 +87,8 @@ def _policy(
     search = cases.charles(config, task)
     found["charles"], states = cases.evolve(config, task, search, keys)
     memory = states.memory
+    progress.advance(1)
+    states = cases.fit_longer(config, search, keys, states)
     progress.advance(1)
     found["asked"], found["copies"] = [], []
 
