@@ -134,36 +134,47 @@ def mutated_copies(
         parents = memory.genomes[jnp.argsort(away)[: config.num_nearest]]
         copies = parents[jnp.arange(config.num_samples) % config.num_nearest]
         noise = jax.random.normal(jax.random.fold_in(key, _MUTATION), copies.shape)
-        return copies + mutation * _spread(memory)[None] * noise
+        return copies + mutation * _spread(memory.genomes, memory.filled) * noise
 
     return jax.vmap(one)(keys, memory)
 
 
-def _spread(memory: Memory) -> Array:
-    """Standard deviation of each parameter over what is remembered, shape (D,)."""
-    return jnp.std(memory.genomes, axis=0, where=memory.filled[:, None])
+def _spread(genomes: Array, filled: Array) -> Array:
+    """Standard deviation of each parameter over what is remembered, shape (1, D)."""
+    return jnp.std(genomes, axis=0, where=filled[:, None], keepdims=True)
+
+
+def _filled(memory: Memory) -> Array:
+    return memory.filled
 
 
 @functools.partial(jax.jit, static_argnames=("config", "hidden"))
 def _roll_out(
-    config: Config, hidden: tuple[int, ...], keys: Array, genomes: Array, memory: Memory
+    config: Config,
+    hidden: tuple[int, ...],
+    keys: Array,
+    genomes: Array,
+    remembered: Array,
+    filled: Array,
 ) -> tuple[Array, Array, Array]:
     """Returns and final positions (R, E, S) on new episodes, and distances (R, S) to the memory."""
     task = cartpole(hidden, num_episodes=1)
 
-    def one(key: Array, genomes: Array, memory: Memory) -> tuple[Array, Array, Array]:
+    def one(
+        key: Array, genomes: Array, remembered: Array, filled: Array
+    ) -> tuple[Array, Array, Array]:
         def episode(key: Array) -> tuple[Array, Array]:
             fitness, traits = task.evaluate(genomes, key)
             return -fitness, traits[TRAIT]
 
         starts = jax.random.split(jax.random.fold_in(key, _EPISODES), config.num_episodes)
         returns, positions = jax.lax.map(episode, starts)
-        spread = _spread(memory)[None]
-        squares = squared_distances(genomes / spread, memory.genomes / spread)
-        nearest = jnp.min(jnp.where(memory.filled[None], squares, jnp.inf), axis=1)
+        spread = _spread(remembered, filled)
+        squares = squared_distances(genomes / spread, remembered / spread)
+        nearest = jnp.min(jnp.where(filled[None], squares, jnp.inf), axis=1)
         return returns, positions, jnp.sqrt(nearest / genomes.shape[1])
 
-    return jax.vmap(one)(keys, genomes, memory)
+    return jax.vmap(one)(keys, genomes, remembered, filled)
 
 
 def judge(
@@ -198,7 +209,8 @@ def judge(
         ``config.wanted``.
     """
     returns, positions, distances = map(
-        np.asarray, _roll_out(config, hidden, keys, genomes, memory)
+        np.asarray,
+        _roll_out(config, hidden, keys, genomes, memory.genomes, jax.vmap(_filled)(memory)),
     )
     means, ends = returns.mean(axis=1), positions.mean(axis=1)
     threshold = config.keep * reward

@@ -143,7 +143,7 @@ def markdown(content: Results) -> str:
 
 def draw_returns(found: Results, config: Config, out: Path) -> Path:
     """Mean return of the population over the generations."""
-    figure, axes = figures.grid(1, len(found["policies"]), 4.0, 2.7, sharey=True)
+    figure, axes = figures.grid(1, len(found["policies"]), 5.0, 2.7, sharey=True)
     for axis, policy in zip(axes[0], found["policies"], strict=True):
         for (key, name), color in zip(
             (("hades", "HADES"), ("charles", "CHARLES-D, asked to spread")),
@@ -168,15 +168,15 @@ def draw_positions(
 ) -> Path:
     """Where the sampled controllers of all runs keep the cart."""
     policies = found["policies"]
-    figure, axes = figures.grid(2, len(policies), 4.0, 2.0, sharex=True)
+    figure, axes = figures.grid(len(policies), 2, 4.6, 2.7, sharex=True)
     bins = np.linspace(-2.4, 2.4, 97)
     asked = [f"{target:g}" for target in config.targets]
     rows = [
         [("hades", "HADES"), ("none", "CHARLES-D, nothing asked")],
         [(name, f"asked for {float(name):+g} m") for name in asked],
     ]
-    for column, (policy, positions) in enumerate(zip(policies, ends, strict=True)):
-        for axis, row in zip(axes[:, column], rows, strict=True):
+    for line, (policy, positions) in zip(axes, zip(policies, ends, strict=True), strict=True):
+        for axis, row in zip(line, rows, strict=True):
             for (key, label), color in zip(row, figures.COLORS, strict=False):
                 values = np.clip(positions[key].ravel(), bins[0], bins[-1])
                 axis.hist(
@@ -187,55 +187,40 @@ def draw_positions(
                     alpha=0.6,
                     label=label,
                 )
-            axis.legend(fontsize=7, loc="upper right")
+            axis.legend(fontsize=7, loc="upper left")
+            axis.set(title=_NAMES[policy["name"]], xlabel="mean final position, m")
         for target in config.targets:
-            axes[1][column].axvspan(
-                target - config.near, target + config.near, color="0.85", zorder=0
-            )
-        axes[0][column].set(title=_NAMES[policy["name"]])
-        axes[1][column].set(xlabel="mean final position of the cart, m")
-    for axis in axes[:, 0]:
-        axis.set(ylabel="share of controllers")
-    figure.suptitle(
-        f"{config.num_samples} samples of each of {config.repetitions} runs; grey: within "
-        f"{config.near:g} m"
-    )
+            line[1].axvspan(target - config.near, target + config.near, color="0.85", zorder=0)
+        line[0].set(ylabel="share of controllers")
+    figure.suptitle(f"{config.num_samples} samples of each of {config.repetitions} runs")
     return figures.save(figure, out / "positions.png")
 
 
 def draw_trade(found: Results, config: Config, out: Path) -> Path:
     """Share that does both: over the guidance scale, and over the distance to the memory."""
     policies = found["policies"]
-    figure, axes = figures.grid(2, len(policies), 4.0, 2.7, sharey=True)
+    figure, axes = figures.grid(len(policies), 2, 4.6, 2.8, sharey=True)
     places = np.arange(len(config.scales))
-    for column, policy in enumerate(policies):
+    for (left, right), policy in zip(axes, policies, strict=True):
         for target, color in zip(config.targets, figures.COLORS, strict=False):
             cells = [cell for cell in policy["asked"] if cell["target"] == target]
             middle, low, high = (
                 [cell["both"][key] for cell in cells] for key in ("median", "low", "high")
             )
-            figures.band(
-                axes[0][column], places, middle, low, high, f"asked for {target:+g} m", color
-            )
+            label = f"asked for {target:+g} m"
+            figures.band(left, places, middle, low, high, label, color)
             copies = [cell for cell in policy["copies"] if cell["target"] == target]
-            axes[1][column].plot(
-                *_trade(copies), "o--", color=color, markersize=3.5, lw=0.8, fillstyle="none"
-            )
+            right.plot(*_trade(copies), "o--", color=color, ms=3.5, lw=0.8, fillstyle="none")
             ours = [cell for cell in cells if cell["scale"] == config.scale]
-            axes[1][column].plot(*_trade(ours), "s", color=color, markersize=6)
-        for axis in axes[:, column]:
+            right.plot(*_trade(ours), "s", color=color, ms=6, label=label)
+        for axis in (left, right):
             axis.axhline(config.wanted, color="0.5", lw=0.8, ls=":")
-            axis.set_ylim(0, 1.02)
-        axes[0][column].set(title=_NAMES[policy["name"]], xlabel="guidance scale", xticks=places)
-        axes[0][column].set_xticklabels([f"{scale:g}" for scale in config.scales])
-        axes[1][column].set(xlabel="distance to the nearest remembered controller, sd")
-    for axis in axes[:, 0]:
-        axis.set(ylabel="near and reward kept")
-    axes[0][0].legend(fontsize=7, loc="lower right")
-    figure.suptitle(
-        f"Medians of {config.repetitions} runs; below: squares the model at scale "
-        f"{config.scale:g}, circles mutated copies"
-    )
+            axis.set(ylim=(0, 1.02), title=_NAMES[policy["name"]])
+        left.set(xlabel="guidance scale", xticks=places, ylabel="near and reward kept")
+        left.set_xticklabels([f"{scale:g}" for scale in config.scales])
+        right.set(xlabel="distance to the nearest remembered controller, sd")
+        left.legend(fontsize=7, loc="lower right")
+    figure.suptitle(f"Right: squares, the model at scale {config.scale:g}; circles, mutated copies")
     return figures.save(figure, out / "trade.png")
 
 
