@@ -1,0 +1,1 @@
+"""Cart-pole: where the cart stays is asked for at sampling time."""
