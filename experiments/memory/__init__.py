@@ -1,0 +1,1 @@
+"""What HADES's memory buys, and where it hurts."""
