@@ -64,13 +64,32 @@ def selection(name: str, pressure: float) -> weighting.Weighting:
     return weighting.RouletteWheel(pressure) if name == "wheel" else weighting.DensityCorrected()
 
 
-def fitness(config: Config, keys: Array) -> Results:
-    """(a) Offspring asked to be fit."""
+def tempered(config: Config, name: str, params: Any) -> Any:
+    """The params with a selection's temperature."""
+    temperature = config.sharp_temperature if name == "sharp" else 1.0
+    return params.replace(temperature=jnp.asarray(temperature))
+
+
+def fitness(config: Config, keys: Array, advance: Callable[[int], None]) -> Results:
+    """(a) Offspring asked to be fit; results by selection."""
+    search = charles(config, conditions.Fitness())
+    results = {}
+    for name in config.selections:
+        if name == "wheel":
+            continue
+        params = tempered(config, name, search.default_params)
+        results[name] = _fitness(config, search, keys, params)
+        advance(keys.shape[0])
+    return results
+
+
+def _fitness(config: Config, search: diffevo.CharlesD, keys: Array, params: Any) -> Results:
     history = generations.run(
-        charles(config, conditions.Fitness()),
+        search,
         double_peak(config.distance),
         keys,
         config.fitness_generations,
+        params,
         initial_std=1.0,
     )
     best, mean = _quality(history)
@@ -148,21 +167,23 @@ def switching(config: Config, keys: Array, advance: Callable[[int], None]) -> Re
     """(c) The wanted quadrant changes while the run goes on; results by selection."""
     results = {}
     for name in config.selections:
-        results[name] = _switching(config, keys, selection(name, config.switch_pressure))
+        results[name] = _switching(config, keys, name)
         advance(keys.shape[0])
     return results
 
 
-def _switching(config: Config, keys: Array, chosen: weighting.Weighting) -> Results:
+def _switching(config: Config, keys: Array, name: str) -> Results:
     task = double_peak(config.distance)
+    chosen = selection(name, config.switch_pressure)
     search = charles(config, conditions.Quadrant(), elite_ratio=0.0, selection=chosen)
+    params = search.default_params.replace(scales=jnp.array([config.switch_scale]))
     turn = Switching(config.period)
     history = generations.run(
         search,
         task,
         keys,
         config.switch_generations,
-        search.default_params.replace(scales=jnp.array([config.switch_scale])),
+        tempered(config, name, params),
         initial_std=1.0,
         params_at=turn,
         keep_path=True,
@@ -205,18 +226,21 @@ def dynamic(config: Config, keys: Array, advance: Callable[[int], None]) -> Resu
     """(d) Peak and pit change places every ten generations: short memory against CMA-ES."""
     task = dynamic_double_peak(config.distance)
     results: Results = {}
-    for name in config.selections:
+    short, *longer = config.dynamic_memories
+    runs = [(name, short) for name in config.selections] + [("default", size) for size in longer]
+    for name, size in runs:
         search = diffevo.HADES(
             config.population_size,
             jnp.zeros(2),
             network=MLP(config.hidden),
             training=Training(num_epochs=config.dynamic_epochs, batch_size=config.batch_size),
             selection=selection(name, config.dynamic_pressure),
-            buffer_size=1,
+            buffer_size=size,
         )
         rate = jnp.asarray(config.dynamic_learning_rate)
-        params = search.default_params.replace(learning_rate=rate)
-        results[f"hades_{name}"] = _peaking(config, search, task, keys, params, initial_std=1.0)
+        params = tempered(config, name, search.default_params.replace(learning_rate=rate))
+        found = _peaking(config, search, task, keys, params, initial_std=1.0)
+        results[f"hades_{name}" if size == short else f"hades_{name}_{size}"] = found
         advance(keys.shape[0])
     rival = searches.cma_es(task, config.population_size, sigma=config.dynamic_sigma)
     results["cma_es"] = _peaking(config, rival.search, task, keys, rival.params)

@@ -32,9 +32,13 @@ class Config:
         settled: (c)'s maximum fitness counts from this generation on: the first population is
             random, as in (a).
         near: a centre within this distance of a peak is there; the paper's radius of an optimum.
-        selections: of (c) and (d); "wheel" is theirs, "default" the library's.
+        selections: of (a), (c) and (d); "wheel" is theirs, "default" the library's, "sharp" the
+            library's at `sharp_temperature`. (a) leaves the wheel out.
+        sharp_temperature: below the library's 1.
         switch_pressure: the wheel's of (c).
         dynamic_pressure: the wheel's of (d).
+        dynamic_memories: memory of (d) in populations: the first of all selections (theirs), and
+            the others of the library's, whose default is 4.
         dynamic_learning_rate: of (d).
         dynamic_sigma: CMA-ES's of (d), in evaluation space.
         fit: (a)'s quality that passes.
@@ -63,7 +67,9 @@ class Config:
     within: tuple[int, int] = (5, 3)
     settled: int = 5
     near: float = 0.25
-    selections: tuple[str, ...] = ("wheel", "default")
+    selections: tuple[str, ...] = ("wheel", "default", "sharp")
+    sharp_temperature: float = 0.5
+    dynamic_memories: tuple[int, ...] = (1, 4)
     switch_pressure: float = 5.0
     dynamic_pressure: float = 10.0
     dynamic_learning_rate: float = 3e-3
@@ -87,6 +93,7 @@ SMOKE = Config(
     region_generations=6,
     switch_generations=20,
     dynamic_generations=16,
-    selections=("wheel",),
+    selections=("default", "sharp"),
+    dynamic_memories=(1,),
     num_samples=64,
 )

@@ -25,11 +25,19 @@ _SCALES = [
     "samples: entropy",
     "samples: mean quality",
 ]
-_SELECTIONS = {"wheel": "roulette wheel", "default": "library's selection"}
-_DYNAMIC_NAMES = {
-    **{f"hades_{key}": f"HADES, {name}" for key, name in _SELECTIONS.items()},
-    "cma_es": "CMA-ES",
+_SELECTIONS = {
+    "wheel": "roulette wheel",
+    "default": "library's selection",
+    "sharp": "library's, sharp",
 }
+
+
+def _dynamic_name(name: str) -> str:
+    """What a result of (d) is called: "hades_SELECTION", "hades_SELECTION_MEMORY" or "cma_es"."""
+    if name == "cma_es":
+        return "CMA-ES"
+    _, chosen, *memory = name.split("_")
+    return f"HADES, {_SELECTIONS[chosen]}" + "".join(f", memory {size}" for size in memory)
 
 
 def _interval(summary: Results, digits: int = 3) -> str:
@@ -40,17 +48,19 @@ def _interval(summary: Results, digits: int = 3) -> str:
 def _claim_rows(found: Results, config: Results) -> list[list[str]]:
     """One row a number."""
     by, within = config["within"]
-    fitness = found["fitness"]
-    rows = [
-        [
-            f"(a) best quality by generation {by}",
-            _interval(fitness["best_by"], 4),
-            f"{fitness['share_of_runs']:.0%} (>= {config['fit']:g})",
-            ".993",
-        ],
-        ["(a) best quality at the end", _interval(fitness["best_at_end"], 4), "", ".9999"],
-        ["(a) mean quality at the end", _interval(fitness["mean_at_end"]), "", ".65 to .75"],
-    ]
+    rows = []
+    for name, cell in found["fitness"].items():
+        case = f"(a) {_SELECTIONS[name]}:"
+        rows += [
+            [
+                f"{case} best quality by generation {by}",
+                _interval(cell["best_by"], 4),
+                f"{cell['share_of_runs']:.0%} (>= {config['fit']:g})",
+                ".993",
+            ],
+            [f"{case} best quality at the end", _interval(cell["best_at_end"], 4), "", ".9999"],
+            [f"{case} mean quality at the end", _interval(cell["mean_at_end"]), "", ".65 to .75"],
+        ]
     for cell in found["region"]["scales"]:
         rows.append(
             [
@@ -88,7 +98,7 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
     for name, cell in found["dynamic"].items():
         rows.append(
             [
-                f"(d) {_DYNAMIC_NAMES[name]}: the lowest of a run's peaks",
+                f"(d) {_dynamic_name(name)}: the lowest of a run's peaks",
                 _interval(cell["lowest_peak"]),
                 f"{cell['share_of_runs']:.0%} (>= {config['peaked']:g}; of peaks "
                 f"{cell['peaks_of_runs']:.0%})",
@@ -118,7 +128,7 @@ def _dynamic_table(found: Results) -> tuple[list[str], list[list[str]]]:
     """(header, rows): the highest quality in each half-period."""
     starts = [half["from"] for half in found["dynamic"]["cma_es"]["half_periods"]]
     rows = [
-        [_DYNAMIC_NAMES[name], *(_interval(half["highest"], 2) for half in cell["half_periods"])]
+        [_dynamic_name(name), *(_interval(half["highest"], 2) for half in cell["half_periods"])]
         for name, cell in found["dynamic"].items()
     ]
     return ["half-period from generation", *map(str, starts)], rows
@@ -165,9 +175,11 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     blue, orange, green, *_ = figures.COLORS
     figure, axes = figures.grid(2, 2, 4.6, 2.7)
     axis = axes[0][0]
-    curves = found["fitness"]["curves"]
-    _draw(axis, curves["best"], "best", blue)
-    _draw(axis, curves["mean"], "mean", orange)
+    for (name, cell), (one, other) in zip(
+        found["fitness"].items(), ((blue, orange), (green, figures.COLORS[3])), strict=False
+    ):
+        _draw(axis, cell["curves"]["best"], f"best, {_SELECTIONS[name]}", one)
+        _draw(axis, cell["curves"]["mean"], f"mean, {_SELECTIONS[name]}", other)
     axis.axhline(config.fit, color="0.5", lw=0.8, ls=":")
     axis.set(title="(a) asked to be fit", xlabel="generation", ylabel="quality")
     axis.legend(fontsize=7)
@@ -178,12 +190,8 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     axis.set(title="(b) asked into a quadrant", xlabel="generation", ylabel="centre from the peak")
     axis.legend(fontsize=7)
     axis = axes[1][0]
-    curves = found["switching"]["wheel"]["curves"]
-    _draw(axis, curves["coordinate"], "centre's coordinate, roulette wheel", blue)
-    _draw(axis, curves["best"], "best quality, roulette wheel", orange)
-    if "default" in found["switching"]:
-        other = found["switching"]["default"]["curves"]["coordinate"]
-        _draw(axis, other, "centre's coordinate, library's selection", green)
+    for (name, cell), color in zip(found["switching"].items(), figures.COLORS, strict=False):
+        _draw(axis, cell["curves"]["coordinate"], f"centre, {_SELECTIONS[name]}", color)
     numbers = np.arange(config.switch_generations)
     sign = Switching(config.period).sign(numbers)
     axis.step(numbers, sign, where="mid", color="0.5", lw=0.8, ls=":", label="wanted")
@@ -193,10 +201,8 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     heights = jax.vmap(dynamic_double_peak(config.distance).heights)
     height = np.asarray(heights(jnp.arange(config.dynamic_generations))).max(axis=1)
     axis.plot(height, color="0.5", lw=0.8, ls=":", label="peak")
-    shown = [("hades_wheel", blue), ("hades_default", green), ("cma_es", orange)]
-    for name, color in shown:
-        if name in found["dynamic"]:
-            _draw(axis, found["dynamic"][name]["curves"]["best"], _DYNAMIC_NAMES[name], color)
+    for (name, cell), color in zip(found["dynamic"].items(), figures.COLORS, strict=False):
+        _draw(axis, cell["curves"]["best"], _dynamic_name(name), color)
     axis.set(title="(d) the peaks swap", xlabel="generation", ylabel="best quality")
     axis.legend(fontsize=7, loc="lower right")
     figure.suptitle(f"Median and 5 to 95 % of {config.repetitions} runs")
