@@ -1,0 +1,137 @@
+"""Tables and figures of the comparison of diversity."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+from rich.table import Table
+
+from experiments.common import figures, tables
+from experiments.optima.config import Config
+
+# (task, method) -> the last population of the first repetition (N, 2), in evaluation space
+Populations = dict[tuple[str, str], np.ndarray]
+_HEADER = [
+    "method",
+    "optima found",
+    "median",
+    "after a quarter",
+    "at optima",
+    "fitness",
+    "entropy, nats",
+    "solved",
+]
+_MEASURES = {
+    "optima": "optima found",
+    "near": "share of the population at optima",
+    "fitness": "best fitness / greatest",
+    "entropy": "entropy, nats",
+}
+
+
+def mean_interval(summary: dict[str, Any]) -> tuple[float, float, float]:
+    """(mean, low, high), the 95 % interval by Student's t."""
+    mean, count = summary["mean"], summary["n"]
+    half = 0.0
+    if count > 1:
+        half = float(scipy.stats.t.ppf(0.975, count - 1)) * summary["sd"] / math.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def _row(cell: dict[str, Any]) -> list[str]:
+    optima = cell["optima"]
+    mean, low, high = (100 * value for value in mean_interval(optima))
+    return [
+        cell["method"],
+        f"{mean:.0f} % [{max(low, 0):.0f}, {min(high, 100):.0f}]",
+        f"{100 * optima['median']:.0f} % [{100 * optima['low']:.0f}, {100 * optima['high']:.0f}]",
+        f"{100 * cell['path']['optima'][len(cell['path']['optima']) // 4]:.0f} %",
+        *(
+            f"{cell[key]['median']:.{digits}f} "
+            f"[{cell[key]['low']:.{digits}f}, {cell[key]['high']:.{digits}f}]"
+            for key, digits in (("near", 2), ("fitness", 3), ("entropy", 2))
+        ),
+        f"{100 * cell['solved']:.0f} %",
+    ]
+
+
+def terminal(content: dict[str, Any]) -> Table:
+    """All methods on the first task."""
+    config, cells = content["config"], content["results"]["cells"]
+    rows = [_row(cell) for cell in cells if cell["task"] == config["tasks"][0]]
+    return tables.terminal(f"Optima found: {config['tasks'][0]}", _HEADER, rows)
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """All tables."""
+    config, found = content["config"], content["results"]
+    text = (
+        "# optima: results\n\n"
+        f"`{content['provenance']['command']}`, {content['provenance']['date']}, "
+        f"{content['seconds']:.0f} s. Written by the run; do not edit.\n\n"
+        f"N = {config['population_size']}, {config['num_generations']} evaluated generations. All "
+        "of the last one; optima: mean with its t interval, then median, and the mean share found "
+        "after a quarter of the generations; the share of the population at optima, fitness, "
+        "entropy: median; intervals 95 %. Solved: share of the runs "
+        "with all optima at a fitness >= .99.\n"
+    )
+    for name in config["tasks"]:
+        rows = [_row(cell) for cell in found["cells"] if cell["task"] == name]
+        text += f"\n## {name}, {config['repetitions']} runs\n\n" + tables.markdown(_HEADER, rows)
+    if found["study"]:
+        rows = [_row(cell) for cell in found["study"]]
+        text += (
+            f"\n## Study: {config['tasks'][0]}, {config['study_repetitions']} runs on other seeds"
+            "\n\n" + tables.markdown(_HEADER, rows)
+        )
+    return text
+
+
+def draw_paths(cells: list[dict[str, Any]], function: str, config: Config, out: Path) -> Path:
+    """All measures over generations, HADES's family above its rivals."""
+    shown = [cell for cell in cells if cell["task"] == function]
+    learned = [setting.name for setting in config.learned]
+    families = [
+        [cell for cell in shown if cell["method"] in learned],
+        [cell for cell in shown if cell["method"] not in learned],
+    ]
+    families = [family for family in families if family]
+    figure, axes = figures.grid(len(families), len(_MEASURES), 3.3, 2.7, sharex=True, sharey="col")
+    moments = np.arange(config.num_generations)
+    for row, family in zip(axes, families, strict=True):
+        for axis, (key, label) in zip(row, _MEASURES.items(), strict=True):
+            for cell, color in zip(family, figures.COLORS, strict=False):
+                axis.plot(moments, cell["path"][key], color=color, label=cell["method"])
+            axis.set_ylabel(label)
+            if row is axes[-1]:
+                axis.set_xlabel("generation")
+        row[0].set_ylim(-0.03, 1.03)
+        row[1].legend(fontsize=7, loc="lower right")
+    figure.suptitle(f"{function}: mean of {config.repetitions} runs")
+    return figures.save(figure, out / f"{function}.png")
+
+
+def draw_populations(last: Populations, task: Any, config: Config, out: Path) -> Path:
+    """The last population of one run of every method."""
+    names = [name for function, name in last if function == task.name]
+    columns = math.ceil(len(names) / 2)
+    figure, axes = figures.grid(2, columns, 2.1, 2.2)
+    points = figures.mesh(task.low, task.high)
+    side = round(len(points) ** 0.5)
+    quality = np.asarray(task.quality(jnp.asarray(points / task.scaling))).reshape(side, side)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        figures.landscape(axis, 0.6 * quality, task.low, task.high)
+        axis.scatter(
+            *last[task.name, name].T, s=4, color=figures.ORIGIN, alpha=0.5, linewidths=0, zorder=3
+        )
+        axis.scatter(*np.asarray(task.optima).T, s=30, marker="+", color=figures.POINT, zorder=4)
+        axis.set_title(name, fontsize=7.5)
+    figure.suptitle(
+        f"{task.name}: the population of generation {config.num_generations - 1}, the first run"
+    )
+    return figures.save(figure, out / f"{task.name}_population.png")
