@@ -52,7 +52,7 @@ class Rival:
     Attributes:
         name: in tables.
         algorithm: "cma_es", "multi_start_cma_es", "simple_ga" or "random".
-        sigma: initial step size, or of the mutation; half the width of the random box.
+        sigma: initial step size, or of the mutation; random search has none.
         start_std: scatter of the starts, or of the first population.
     """
 
@@ -82,7 +82,7 @@ RIVALS = (
     Rival("multi-start CMA-ES, sigma 0.2", "multi_start_cma_es"),
     Rival("multi-start CMA-ES, sigma 2", "multi_start_cma_es", 2.0, 2.0),
     Rival("SimpleGA", "simple_ga"),
-    Rival("random search, box of 8", "random", 4.0),
+    Rival("random search in the box", "random"),
 )
 STUDY = (
     replace(AUTHORS, name="authors'"),

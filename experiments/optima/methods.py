@@ -110,7 +110,7 @@ def rival(task: Task, config: Config, setting: Rival) -> tuple[Any, Any]:
         return searches.cma_es(task, size, setting.sigma)
     if setting.algorithm == "random":
         search = RandomSearch(size, task.num_dims)
-        return search, BoxParams(jnp.asarray(setting.sigma / task.scaling))
+        return search, BoxParams(jnp.asarray(task.high / task.scaling))
     return searches.multi_start_cma_es(
         task, size, setting.sigma, setting.start_std, config.num_starts
     )

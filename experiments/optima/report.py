@@ -26,7 +26,7 @@ _HEADER = [
 ]
 _MEASURES = {
     "optima": "optima found",
-    "near": "share of the population at optima",
+    "near": "share at optima now",
     "fitness": "best fitness / greatest",
     "entropy": "entropy, nats",
 }
@@ -109,7 +109,7 @@ def draw_paths(cells: list[dict[str, Any]], function: str, config: Config, out: 
             if row is axes[-1]:
                 axis.set_xlabel("generation")
         row[0].set_ylim(-0.03, 1.03)
-        row[1].legend(fontsize=7, loc="lower right")
+        row[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
     figure.suptitle(f"{function}: mean of {config.repetitions} runs")
     return figures.save(figure, out / f"{function}.png")
 
