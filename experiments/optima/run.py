@@ -85,11 +85,8 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         out / "optima.json", "optima", config, seed=config.seed, study_seed=config.study_seed
     )
     record.results = {"cells": [], "study": []}
-    runs: list[tuple[str, Setting | Rival]] = []
-    for function in config.tasks:
-        first = function == config.tasks[0]
-        kept = [one for one in config.learned if first or one.name in config.transferred]
-        runs += [(function, setting) for setting in (*kept, *config.rivals)]
+    settings = (*config.learned, *config.rivals)
+    runs = [(function, setting) for function in config.tasks for setting in settings]
     progress.begin(
         len(runs) * config.repetitions + len(config.study) * config.study_repetitions, "compiling"
     )
