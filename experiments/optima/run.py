@@ -24,8 +24,10 @@ def _histories(
     ``fitness`` is the best member's as a share of the greatest, ``entropy`` in nats, ``optima`` the
     share found so far, ``near`` the share of the population that is at one of them.
     """
-    build = methods.learned if isinstance(setting, Setting) else methods.rival
-    search, params = build(task, config, setting)
+    if isinstance(setting, Setting):
+        search, params = methods.learned(task, config, setting)
+    else:
+        search, params = methods.rival(task, config, setting)
 
     def one_chunk(keys: Array) -> tuple[dict[str, Array], Array]:
         history = generations.run(
