@@ -178,7 +178,7 @@ def test_several_conditions_side_by_side(memory):
 
 
 def test_an_empty_memory_is_survived(memory, key):
-    nothing = memory._replace(count=jnp.int32(0))
+    nothing = memory._replace(num_filled=jnp.int32(0))
     for name, condition in ALL.items():
         (values,) = measured(condition, nothing)
         standard = conditions.standardize((condition,), (values,), jnp.float32)

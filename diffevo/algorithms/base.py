@@ -110,6 +110,36 @@ def check_fitness(fitness: Any, population_size: int, dtype: jnp.dtype) -> Array
     return fitness.astype(dtype)
 
 
+def sample_population(key: Array, population_size: int, solution: SolutionSpec) -> PyTree:
+    """Solutions from N(0, I), with a leading axis N."""
+    shape = (population_size, solution.num_dims)
+    return solution.unravel(jax.random.normal(key, shape, solution.dtype))
+
+
+def take_in(
+    population: PyTree,
+    fitness: Any,
+    population_size: int,
+    solution: SolutionSpec,
+    fallback: Array | None = None,
+) -> tuple[Array, Array]:
+    """Genomes (N, D) and fitness (N,) of an evaluated population: checked, and all finite.
+
+    Args:
+        population: leaves (N, ...).
+        fitness: shape (N,), NaN is failed.
+        population_size: N.
+        solution: structure of one solution.
+        fallback: genomes (N, D) that replace rows which are not finite; None is zero.
+
+    Raises:
+        ValueError: a shape or structure does not fit.
+    """
+    genomes = solution.ravel(population, population_size)
+    fitness = check_fitness(fitness, population_size, genomes.dtype)
+    return contain(genomes, fitness, jnp.zeros_like(genomes) if fallback is None else fallback)
+
+
 def contain(genomes: Array, fitness: Array, fallback: Array) -> tuple[Array, Array]:
     """A genome that is not finite is a failed member: its row falls back, its fitness is NaN."""
     intact = jnp.all(jnp.isfinite(genomes), axis=1)

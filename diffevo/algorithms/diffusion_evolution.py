@@ -128,8 +128,7 @@ class _AnalyticDenoising(abc.ABC):
         Returns:
             A population: the template's structure with a leading axis N.
         """
-        shape = (self.population_size, self.num_dims)
-        return self.solution.unravel(jax.random.normal(key, shape, self.solution.dtype))
+        return base.sample_population(key, self.population_size, self.solution)
 
     @functools.partial(jax.jit, static_argnames="self")
     def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
@@ -148,9 +147,7 @@ class _AnalyticDenoising(abc.ABC):
             ValueError: a shape or structure does not fit.
         """
         del params
-        genomes = self.solution.ravel(population, self.population_size)
-        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
-        genomes, fitness = base.contain(genomes, fitness, jnp.zeros_like(genomes))
+        genomes, fitness = base.take_in(population, fitness, self.population_size, self.solution)
         best_solution, best_fitness = base.first_best(genomes, fitness)
         return State(
             population=genomes,
@@ -231,9 +228,9 @@ class _AnalyticDenoising(abc.ABC):
             ValueError: a shape or structure does not fit.
         """
         del key
-        genomes = self.solution.ravel(population, self.population_size)
-        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
-        genomes, fitness = base.contain(genomes, fitness, state.population)
+        genomes, fitness = base.take_in(
+            population, fitness, self.population_size, self.solution, state.population
+        )
         best_solution, best_fitness = archive.update_best(
             state.best_solution, state.best_fitness, genomes, fitness
         )

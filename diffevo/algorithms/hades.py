@@ -211,8 +211,7 @@ class _LearnedDenoising(abc.ABC):
         Returns:
             A population: the template's structure with a leading axis N.
         """
-        shape = (self.population_size, self.num_dims)
-        return self.solution.unravel(jax.random.normal(key, shape, self.solution.dtype))
+        return base.sample_population(key, self.population_size, self.solution)
 
     @functools.partial(jax.jit, static_argnames="self")
     def init(
@@ -240,9 +239,7 @@ class _LearnedDenoising(abc.ABC):
         Raises:
             ValueError: a shape or structure does not fit, or a trait is missing.
         """
-        genomes = self.solution.ravel(population, self.population_size)
-        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
-        genomes, fitness = base.contain(genomes, fitness, jnp.zeros_like(genomes))
+        genomes, fitness = base.take_in(population, fitness, self.population_size, self.solution)
         reported = self._reported(traits, genomes.dtype)
         best_solution, best_fitness = base.first_best(genomes, fitness)
         memory = archive.empty(self.buffer_size * self.population_size, genomes, reported)
@@ -348,9 +345,9 @@ class _LearnedDenoising(abc.ABC):
             ValueError: a shape or structure does not fit, or a trait is missing.
         """
         del key, params
-        genomes = self.solution.ravel(population, self.population_size)
-        fitness = base.check_fitness(fitness, self.population_size, genomes.dtype)
-        genomes, fitness = base.contain(genomes, fitness, state.population)
+        genomes, fitness = base.take_in(
+            population, fitness, self.population_size, self.solution, state.population
+        )
         reported = self._reported(traits, genomes.dtype)
         best_solution, best_fitness = archive.update_best(
             state.best_solution, state.best_fitness, genomes, fitness
@@ -371,7 +368,7 @@ class _LearnedDenoising(abc.ABC):
         return state, metrics | {
             "loss": state.model.loss,
             "num_restarts": state.model.num_restarts,
-            "num_remembered": memory.count,
+            "num_remembered": memory.num_filled,
         }
 
     @functools.partial(jax.jit, static_argnames="self")
@@ -513,7 +510,7 @@ class _LearnedDenoising(abc.ABC):
             weights=weights,
             condition=condition,
             present=present,
-            count=memory.count,
+            num_filled=memory.num_filled,
         )
         fit_key = key
         if self.training_data == "resampled":
@@ -525,7 +522,7 @@ class _LearnedDenoising(abc.ABC):
                 weights=memory.filled[rows].astype(dtype),
                 condition=condition[rows],
                 present=present[rows],
-                count=jnp.asarray(num_rows, jnp.int32),
+                num_filled=jnp.asarray(num_rows, jnp.int32),
             )
         fitted = fitting.fit(
             self._denoiser,

@@ -41,19 +41,19 @@ def update_best(
 class Memory(NamedTuple):
     """Evaluated solutions of all generations, as many as there is room for; failed ones never.
 
-    The first `count` rows are filled; the others are zeros. Its size, and so its cost, is the same
-    in every generation.
+    The first `num_filled` rows are filled; the others are zeros. Its size, and so its cost, is the
+    same in every generation.
     """
 
     genomes: Array  # (R, D)
     fitness: Array  # (R,), lower is better; may be infinite, never NaN
     traits: dict[str, Array]  # what the evaluation reported beside the fitness, each (R, ...)
-    count: Array  # int32
+    num_filled: Array  # int32
 
     @property
     def filled(self) -> Array:
         """Booleans (R,)."""
-        return jnp.arange(self.fitness.shape[0], dtype=jnp.int32) < self.count
+        return jnp.arange(self.fitness.shape[0], dtype=jnp.int32) < self.num_filled
 
 
 def empty(num_rows: int, genomes: Array, traits: Mapping[str, Array]) -> Memory:
@@ -160,7 +160,7 @@ def _replace_near(
         squared_distances(genomes, memory.genomes),
         memory.fitness,
         jnp.arange(num_rows, dtype=jnp.int32),
-        memory.count,
+        memory.num_filled,
     )
     (_, values, source, count), _ = jax.lax.scan(enter, start, jnp.arange(size, dtype=jnp.int32))
     genomes, traits = jax.tree.map(

@@ -1,9 +1,9 @@
-"""Gaussian noise: the draws that a generation adds, several times cheaper than JAX's own on a CPU.
+"""Gaussian noise: the draws that a generation adds, cheaper than JAX's own on a CPU.
 
-At a few hundred members `jax.random.normal` costs as much as the rest of a generation. On a CPU its
-generator loops over the rounds of Threefry, a pass over memory each, keeps one of two words, and
-the error function is inverted. Here the rounds are written out, so that they compile into one pass
-with the normal draws, and both words of a block become one pair of Box and Muller.
+At a few hundred members `jax.random.normal` is a good part of a generation. On a CPU its generator
+loops over the rounds of Threefry, a pass over memory each, keeps one of two words, and the error
+function is inverted. Here the rounds are written out, so that they compile into one pass with the
+normal draws, and both words of a block become one pair of Box and Muller.
 
 References: Salmon, Moraes, Dror, Shaw. Parallel random numbers: as easy as 1, 2, 3 (SC 2011);
 Box, Muller. A note on the generation of random normal deviates (1958).

@@ -163,7 +163,7 @@ class RouletteWheel:
     Reference: Hartl et al., arXiv 2411.13420 (the authors' selection).
     """
 
-    pressure: float = 10.0
+    pressure: float = 5.0
 
     def __post_init__(self) -> None:
         """Check the pressure."""
@@ -246,7 +246,7 @@ class DensityCorrected:
     """
 
     base: Weighting = dataclasses.field(default_factory=RouletteWheel)
-    bandwidth: float = 0.2
+    bandwidth: float = 0.1
 
     def __post_init__(self) -> None:
         """Check base and bandwidth."""

@@ -135,13 +135,13 @@ class Denoiser:
 
 
 class Data(NamedTuple):
-    """What is learned from; the first `count` rows count."""
+    """What is learned from; the first `num_filled` rows count."""
 
     genomes: Array  # (R, D), standardised
     weights: Array  # (R,), >= 0, zero where there is nothing
     condition: Array  # (R, C), zero where absent
     present: Array  # (R, K)
-    count: Array  # int32
+    num_filled: Array  # int32
 
 
 class Hyperparameters(NamedTuple):
@@ -229,7 +229,7 @@ def fit(
     bank_shape = (bank_rows + chunk * batch, num_dims)
     bank = standard_normal(draws.keys(bank_key, key), bank_shape, dtype)
     rows = _orders(words[0])[:, : steps * batch].reshape(layout)
-    rows = rows % jnp.maximum(data.count, 1)
+    rows = rows % jnp.maximum(data.num_filled, 1)
     words = words[1:, :, : steps * batch].reshape(num_words - 1, *layout)
 
     optimizer = make_optimizer(training, numbers.weight_decay)
@@ -238,7 +238,7 @@ def fit(
     decay = (1.0 + np.cos(np.linspace(0.0, np.pi, training.num_epochs * steps))) / 2.0
     rates = numbers.learning_rate * jnp.asarray(decay.reshape(*layout[:2], chunk), dtype)
     # Mean 1 over the rows that count.
-    total = jnp.sum(data.weights) / jnp.maximum(data.count, 1).astype(dtype)
+    total = jnp.sum(data.weights) / jnp.maximum(data.num_filled, 1).astype(dtype)
     row_weights = data.weights / jnp.where(total > 0, total, 1.0)
 
     # Never the clean end itself, where there is nothing to learn.

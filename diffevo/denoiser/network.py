@@ -13,6 +13,7 @@ Shape letters: n rows, D genome dimensions, F features, C condition values, K co
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -78,7 +79,7 @@ def apply(network: nn.Module, weights: Array, x: Array, inputs: Array) -> Array:
     ends = np.cumsum([math.prod(leaf.shape) for leaf in leaves])[:-1]
     parts = jnp.split(weights, ends)
     parts = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return network.apply(jax.tree.unflatten(structure, parts), x, inputs)  # type: ignore[return-value]
+    return cast(Array, network.apply(jax.tree.unflatten(structure, parts), x, inputs))
 
 
 def _init(network: nn.Module, key: Array, num_dims: int, num_inputs: int, dtype):

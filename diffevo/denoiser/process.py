@@ -96,7 +96,7 @@ def training_pair(
 
 
 def estimate_x0(
-    prediction: Prediction, output: Array, x: Array, alpha: Array, limit: ArrayLike
+    prediction: Prediction, output: Array, x: Array, alpha: Array, limit: Array | float
 ) -> Array:
     """The origin that a network's output stands for, clamped to [-limit, limit].
 

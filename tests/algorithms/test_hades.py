@@ -32,7 +32,8 @@ def state():
 
 def test_finds_and_keeps_both_peaks():
     """The default takes the density out: with the authors' roulette wheel alone a crowd attracts
-    more of a crowd, and in 11 of 12 runs one of the two has no one left after 15 generations."""
+    more of a crowd, and most runs have no one left at one of the two after 15 generations; with
+    the default 32 of 32 runs had at least 0.31 of the population at each."""
     algorithm = HADES(128, jnp.zeros(2), training=Training(30, 64), num_steps=20)
     whole_run = jax.jit(lambda key: scan(algorithm, double_peak, key, 15)[0])
     for seed in range(5):
@@ -48,7 +49,7 @@ def test_the_memory_is_of_valid_rows_only(key):
         return jnp.where(population[:, 0] < 0, jnp.nan, double_peak(population))
 
     final, metrics = run(ALGORITHM, fun, key, 5)
-    count = int(final.memory.count)
+    count = int(final.memory.num_filled)
     assert count == metrics[-1]["num_remembered"] > SIZE
     assert np.all(final.memory.genomes[:count, 0] >= 0)
     np.testing.assert_allclose(
@@ -156,7 +157,7 @@ def test_protected_elites_are_told_again_without_copies(key):
         asked, state = algorithm.ask(jax.random.fold_in(key, number), state, PARAMS)
         np.testing.assert_array_equal(asked[: len(elite)], elite)
         state, _ = algorithm.tell(key, asked, double_peak(asked), state, PARAMS)
-        filled = np.asarray(state.memory.genomes)[: int(state.memory.count)]
+        filled = np.asarray(state.memory.genomes)[: int(state.memory.num_filled)]
         assert len(np.unique(filled, axis=0)) == len(filled)
 
 
@@ -194,7 +195,7 @@ def test_every_other_setting_searches_too(key):
     # A unit Gaussian has a median of -0.03.
     assert float(jnp.median(fitness)) < -0.25
     assert float(final.best_fitness) < -0.98
-    assert final.memory.count == 2 * SIZE
+    assert final.memory.num_filled == 2 * SIZE
 
 
 def test_warm_start_takes_the_model_over(state, key):

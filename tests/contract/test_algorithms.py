@@ -579,7 +579,8 @@ def test_float32_stays_float32_where_x64_is_on(name, key):
         state, _ = run(algorithm, sphere, key, 3)
         for one, two in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
             assert one.dtype == two.dtype
-            np.testing.assert_allclose(one, two, atol=1e-5)
+            # Another compilation: rounding differs, in relation to values that are not about 1.
+            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
 
 
 # --- Bad input ------------------------------------------------------------------------------------
@@ -653,7 +654,7 @@ if all(hasattr(algorithm, "__dataclass_fields__") for algorithm in ALGORITHMS.va
 
 
 @pytest.mark.parametrize(
-    ("argument", "options"), BAD_CONFIGURATIONS, ids=[f"{o}" for _, o in BAD_CONFIGURATIONS]
+    ("argument", "options"), BAD_CONFIGURATIONS, ids=range(len(BAD_CONFIGURATIONS))
 )
 def test_bad_configurations_are_named(name, argument, options, monkeypatch):
     # As users see it: without the type hook of the tests.

@@ -63,7 +63,7 @@ def told(memory, genomes, fitness, retention="quality"):
 
 def content(memory):
     """(place, fitness) of what is remembered, sorted; every row whole."""
-    count = int(memory.count)
+    count = int(memory.num_filled)
     rows = np.asarray(memory.genomes)
     np.testing.assert_array_equal(rows[:, 0], rows[:, 1])
     np.testing.assert_array_equal(memory.traits["mark"][:count], 10 * rows[:count, 0])
@@ -130,8 +130,8 @@ def test_memory_of_many_generations(rng, retention):
         best.extend(fitness[~np.isnan(fitness)])
         assert memory.genomes.shape == (8, 2)
         assert np.all(np.isfinite(memory.fitness))
-        assert memory.fitness[: memory.count].min() == min(best)
-    assert memory.count == 8
+        assert memory.fitness[: memory.num_filled].min() == min(best)
+    assert memory.num_filled == 8
 
 
 def test_forget_strikes_out_exact_copies():

@@ -31,7 +31,7 @@ def make_data(rng, left=1.0, right=1.0, label=False):
         weights=jnp.asarray(np.where(side > 0, right, left), jnp.float32),
         condition=jnp.asarray(side[:, None], jnp.float32) if label else jnp.zeros((ROWS, 0)),
         present=jnp.ones((ROWS, 1)) if label else jnp.zeros((ROWS, 0)),
-        count=jnp.int32(ROWS),
+        num_filled=jnp.int32(ROWS),
     )
 
 
@@ -93,7 +93,7 @@ DENOISER = Denoiser(network.MLP())
 
 def test_rows_beyond_the_count_teach_nothing(rng, key):
     data = make_data(rng)
-    half = data._replace(count=jnp.int32(ROWS // 2))
+    half = data._replace(num_filled=jnp.int32(ROWS // 2))
     beyond = jnp.arange(ROWS)[:, None] >= ROWS // 2
     garbage = half._replace(
         genomes=jnp.where(beyond, 7.0, half.genomes),
@@ -194,7 +194,9 @@ def test_weight_decay_shortens_the_weights(rng, key):
 
 def test_guidance_hits_the_wanted_side(rng, key):
     denoiser = Denoiser(network.MLP(), "eps", (1,))
-    model = fitted(denoiser, LONG, key, make_data(rng, label=True))
+    # Half of the rows for "no condition", so that it is learned as well as the condition.
+    numbers = NUMBERS._replace(condition_dropout=jnp.float32(0.5))
+    model = fitted(denoiser, LONG, key, make_data(rng, label=True), numbers)
     num = 600
 
     def right(value, scale, present=1.0):
@@ -210,9 +212,9 @@ def test_guidance_hits_the_wanted_side(rng, key):
 
     assert right(1.0, 1.0) > 0.95
     assert right(-1.0, 1.0) < 0.05
-    # Not asked for, or at scale zero: half and half, four standard errors and a small net.
+    # Not asked for, or at scale zero: half and half; over eight other keys it was 0.46 to 0.52.
     for share in (right(1.0, 1.0, present=0.0), right(1.0, 0.0)):
-        assert share == pytest.approx(0.5, abs=4 * 0.5 / num**0.5 + 0.08)
+        assert share == pytest.approx(0.5, abs=0.15)
     assert right(1.0, 2.0) >= right(1.0, 0.5)
 
 

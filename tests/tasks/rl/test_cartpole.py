@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from flax import linen
 
-gymnasium = pytest.importorskip("gymnasium")
+pytest.importorskip("gymnasium")
 pytest.importorskip("gymnax")
+import gymnasium
 
-from tasks.rl import MLP, CartPole, cartpole  # noqa: E402
-from tasks.rl.cartpole import LAST_STEPS, OBSERVATION_RANGES  # noqa: E402
+from tasks.rl import MLP, CartPole, cartpole
+from tasks.rl.cartpole import LAST_STEPS, OBSERVATION_RANGES
 
 KEY = jax.random.key(5)
 GAINS = np.sqrt(3) / np.array(OBSERVATION_RANGES)
