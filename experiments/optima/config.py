@@ -1,4 +1,4 @@
-"""Does HADES find all of four equal peaks, and with what setting?
+"""Does HADES find all of four equal peaks and keep them, and with what setting?
 
 Diversity and optima found over generations (figures of the HADES experiments, arXiv 2411.13420):
 Rastrigin's corners from a population in the middle, against CMA-ES and a genetic algorithm.
@@ -10,39 +10,35 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Setting:
-    """HADES, or CHARLES-D with one condition; lengths in evaluation space.
+    """HADES, or CHARLES-D with one condition; what differs between them.
 
     Attributes:
         name: in tables.
         condition: "novelty", "greedy" or "fisher"; None is HADES.
         density_corrected: selection divided by the density of the memory.
-        retention: of the memory, "quality" or "diversity".
         forget_best: mutate the elite too.
-        mutation_rate: of the forward process.
-        move_width: half the width of random moves. The authors move by three standard deviations
-            of the first population times a unit Gaussian off centre; 1.04 has the same deviation,
-            0.6.
-        move_ratio: share of the offspring that is moved so.
+        training_data: "weighted" loss, or "resampled" by weight.
+        continued: train the network of the generation before on, rather than a new one.
+        num_epochs: of the fit in each generation.
         buffer_size: memory, in populations.
-        pressure: of the roulette wheel.
-        temperature: divides the pressure.
-        elite_ratio: share that survives.
-        start_std: of the first population.
+        temperature: divides the pressure of the selection.
+        mutation_rate: of the forward process.
+        move_width: half the width of random moves, in evaluation space. The authors move by three
+            standard deviations of the first population times a unit Gaussian off centre; 1.04 has
+            the same deviation, 0.6.
     """
 
     name: str
     condition: Literal["novelty", "greedy", "fisher"] | None = None
-    density_corrected: bool = False
-    retention: Literal["quality", "diversity"] = "quality"
-    forget_best: bool = True
-    mutation_rate: float = 0.2
-    move_width: float = 1.04
-    move_ratio: float = 1 / 16
-    buffer_size: int = 10
-    pressure: float = 12.0
-    temperature: float = 1.0
-    elite_ratio: float = 0.25
-    start_std: float = 0.2
+    density_corrected: bool = True
+    forget_best: bool = False
+    training_data: Literal["weighted", "resampled"] = "resampled"
+    continued: bool = True
+    num_epochs: int = 10
+    buffer_size: int = 4
+    temperature: float = 2.0
+    mutation_rate: float = 0.02
+    move_width: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -54,49 +50,70 @@ class Rival:
         algorithm: "cma_es", "multi_start_cma_es", "simple_ga" or "random".
         sigma: initial step size, or of the mutation; random search has none.
         start_std: scatter of the starts, or of the first population.
+        num_starts: of multi-start CMA-ES.
     """
 
     name: str
     algorithm: Literal["cma_es", "multi_start_cma_es", "simple_ga", "random"]
     sigma: float = 0.2
     start_std: float = 0.2
+    num_starts: int = 5
 
 
-AUTHORS = Setting("HADES, authors' setting")
-WIDE = replace(AUTHORS, name="HADES, wide moves", move_width=6.0)
-CORRECTED = replace(AUTHORS, name="HADES, density corrected", density_corrected=True)
-KEEPING = replace(CORRECTED, name="elite kept", forget_best=False)
-CHOSEN = replace(KEEPING, name="HADES, setting of the study", move_width=6.0)
+CHOSEN = Setting("HADES, setting of the study")
+AUTHORS = Setting(
+    "HADES, authors' setting",
+    density_corrected=False,
+    forget_best=True,
+    continued=False,
+    num_epochs=100,
+    buffer_size=10,
+    temperature=1.0,
+    mutation_rate=0.2,
+    move_width=1.04,
+)
 LEARNED = (
     AUTHORS,
-    CORRECTED,
     CHOSEN,
-    replace(WIDE, name="CHARLES-D, novelty", condition="novelty", buffer_size=4),
-    replace(WIDE, name="CHARLES-D, greedy", condition="greedy"),
-    replace(WIDE, name="CHARLES-D, Fisher", condition="fisher"),
+    replace(CHOSEN, name="CHARLES-D, novelty", condition="novelty"),
+    replace(CHOSEN, name="CHARLES-D, greedy", condition="greedy"),
+    replace(CHOSEN, name="CHARLES-D, Fisher", condition="fisher"),
 )
 RIVALS = (
-    Rival("CMA-ES, sigma 0.2", "cma_es"),
-    Rival("CMA-ES, sigma 2", "cma_es", 2.0),
-    Rival("multi-start CMA-ES, sigma 0.2", "multi_start_cma_es"),
+    Rival("CMA-ES", "cma_es"),
+    Rival("multi-start CMA-ES, sigma .2", "multi_start_cma_es"),
     Rival("multi-start CMA-ES, sigma 2", "multi_start_cma_es", 2.0, 2.0),
+    Rival("multi-start CMA-ES, 16 starts", "multi_start_cma_es", 2.0, 2.0, 16),
     Rival("SimpleGA", "simple_ga"),
     Rival("random search in the box", "random"),
 )
 STUDY = (
-    replace(AUTHORS, name="authors'"),
-    replace(WIDE, name="wide moves"),
-    replace(CORRECTED, name="density corrected, mutation .05", mutation_rate=0.05),
-    replace(CORRECTED, name="density corrected, elite kept", forget_best=False),
-    replace(CHOSEN, name="density corrected, elite kept, wide moves"),
-    replace(CHOSEN, name="the same, mutation .05, T .6", mutation_rate=0.05, temperature=0.6),
-    replace(CHOSEN, name="the same, mutation .05, T .2", mutation_rate=0.05, temperature=0.2),
+    replace(AUTHORS, name="authors', moves 6 wide", move_width=6.0),
+    *(
+        replace(CHOSEN, name=f"T {temperature:g}, mutation {rate:g}", **numbers)
+        for temperature in (0.5, 1.0, 2.0, 4.0)
+        for rate in (0.01, 0.02, 0.05, 0.2)
+        for numbers in ({"temperature": temperature, "mutation_rate": rate},)
+    ),
+    replace(CHOSEN, name="moves 1.04 wide", move_width=1.04),
+    replace(CHOSEN, name="selection not corrected for density", density_corrected=False),
+    replace(CHOSEN, name="elite mutated", forget_best=True),
+    replace(CHOSEN, name="weighted loss", training_data="weighted"),
+    replace(CHOSEN, name="a new network every generation", continued=False),
+    replace(CHOSEN, name="memory of 1 population", buffer_size=1),
+    replace(CHOSEN, name="memory of 10 populations", buffer_size=10),
+    *(
+        Rival(f"multi-start CMA-ES, {starts} x sigma {sigma:g}", "multi_start_cma_es", *numbers)
+        for starts in (5, 16)
+        for sigma in (1.0, 2.0, 4.0)
+        for numbers in ((sigma, 2.0, starts),)
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Config:
-    """Hyper-parameters of the comparison.
+    """Hyper-parameters of the comparison; the authors' where not said otherwise.
 
     Attributes:
         repetitions: runs of every method on every task (the authors: 50).
@@ -106,53 +123,56 @@ class Config:
         tasks: "rastrigin", "rotated_rastrigin" or both; the study is on the first.
         learned: HADES and CHARLES-D.
         rivals: what they are compared with.
-        study: the settings that were tried.
+        study: what was tried.
         population_size: N.
         num_generations: evaluated populations, the first included.
-        num_starts: of multi-start CMA-ES.
-        min_hits: an optimum is found once so many points were within 0.25 of it.
+        min_hits: an optimum is found once so many points were within 0.25 of it, and kept if so
+            many of the last population are.
+        good: and if one of those has this share of the greatest fitness.
+        start_std: HADES's first population, in evaluation space.
+        pressure: of the roulette wheel.
+        elite_ratio: share that survives.
+        move_ratio: share of the offspring that is moved at random.
         network: widths of the MLP.
-        num_epochs: of a fit (the authors: 100 or 200).
-        batch_size: rows of a step; the authors' 256.
+        batch_size: rows of a step.
         num_steps: of the sampler (the authors: 1000).
         weight_decay: of the network.
         neighbours: k of the novelty.
-        chunk_size: repetitions at a time.
     """
 
     repetitions: int = 10
     seed: int = 20261122
-    study_repetitions: int = 3
+    study_repetitions: int = 5
     study_seed: int = 777
-    tasks: tuple[str, ...] = ("rastrigin",)
+    tasks: tuple[str, ...] = ("rastrigin", "rotated_rastrigin")
     learned: tuple[Setting, ...] = LEARNED
     rivals: tuple[Rival, ...] = RIVALS
-    study: tuple[Setting, ...] = STUDY
+    study: tuple[Setting | Rival, ...] = STUDY
     population_size: int = 256
     num_generations: int = 101
-    num_starts: int = 5
     min_hits: int = 11
+    good: float = 0.99
+    start_std: float = 0.2
+    pressure: float = 12.0
+    elite_ratio: float = 0.25
+    move_ratio: float = 1 / 16
     network: tuple[int, ...] = (64, 64)
-    num_epochs: int = 10
     batch_size: int = 256
     num_steps: int = 50
     weight_decay: float = 1e-8
     neighbours: int = 128
-    chunk_size: int = 1
 
 
 SMOKE = Config(
     repetitions=2,
-    study_repetitions=2,
-    learned=(CHOSEN,),
-    rivals=(RIVALS[5],),
-    study=(),
+    study_repetitions=1,
+    tasks=("rastrigin",),
+    learned=(replace(CHOSEN, num_epochs=2),),
+    rivals=(RIVALS[-1],),
+    study=(replace(CHOSEN, name="T 1", num_epochs=2, temperature=1.0),),
     population_size=32,
     num_generations=6,
     network=(8,),
-    num_epochs=2,
     batch_size=32,
     num_steps=5,
-    neighbours=8,
-    chunk_size=2,
 )

@@ -11,8 +11,10 @@ from jax import Array
 import diffevo
 from diffevo import conditions, weighting
 from diffevo.conditions import Condition
+from diffevo.core import metrics
 from diffevo.denoiser.fit import Training
 from diffevo.denoiser.network import MLP
+from experiments.common import generations
 from experiments.common.baselines import searches
 from experiments.optima.config import Config, Rival, Setting
 from tasks.base import Task
@@ -59,10 +61,37 @@ class RandomSearch:
         return state + 1, {}
 
 
-def _condition(name: str, config: Config, setting: Setting) -> Condition:
+@dataclass(frozen=True)
+class Measures:
+    """Those of `generations.Measures`, and ``good_hits`` (K,): the hits that are fit enough.
+
+    Attributes:
+        greatest: fitness at an optimum; the task's is the distance to it.
+        good: the share of it that is enough.
+    """
+
+    greatest: float
+    good: float
+
+    def __call__(
+        self, task: Any, genomes: Array, fitness: Array, traits: dict[str, Array]
+    ) -> dict[str, Array]:
+        """Of genomes (N, D) and fitness (N,)."""
+        common = generations.Measures()
+        good_hits = metrics.optimum_hits(
+            task.scaling * genomes,
+            task.optima,
+            common.radius,
+            fitness,
+            accuracy=(1.0 - self.good) * self.greatest,
+        )
+        return common(task, genomes, fitness, traits) | {"good_hits": good_hits}
+
+
+def _condition(name: str, config: Config) -> Condition:
     if name == "novelty":
         return conditions.KNNNovelty(config.neighbours)
-    return conditions.Fitness("greedy" if name == "greedy" else "fisher", setting.elite_ratio)
+    return conditions.Fitness("greedy" if name == "greedy" else "fisher", config.elite_ratio)
 
 
 def learned(task: Task, config: Config, setting: Setting) -> tuple[Any, Any]:
@@ -70,17 +99,18 @@ def learned(task: Task, config: Config, setting: Setting) -> tuple[Any, Any]:
 
     Args:
         task: to search on.
-        config: size of the memory's network and of its training.
+        config: what all settings share.
         setting: the rest.
     """
-    wheel = weighting.RouletteWheel(setting.pressure)
+    wheel = weighting.RouletteWheel(config.pressure)
     options: dict[str, Any] = {
         "network": MLP(config.network),
-        "training": Training(config.num_epochs, config.batch_size),
+        "training": Training(setting.num_epochs, config.batch_size, continued=setting.continued),
+        "training_data": setting.training_data,
         "selection": weighting.DensityCorrected(wheel) if setting.density_corrected else wheel,
         "buffer_size": setting.buffer_size,
-        "retention": setting.retention,
-        "elite_ratio": setting.elite_ratio,
+        "retention": "quality",
+        "elite_ratio": config.elite_ratio,
         "crossover_ratio": 0.0,
         "forget_best": setting.forget_best,
         "num_steps": config.num_steps,
@@ -89,11 +119,11 @@ def learned(task: Task, config: Config, setting: Setting) -> tuple[Any, Any]:
     if setting.condition is None:
         search = diffevo.HADES(size, task.solution, **options)
     else:
-        condition = _condition(setting.condition, config, setting)
+        condition = _condition(setting.condition, config)
         search = diffevo.CharlesD(size, task.solution, conditions=(condition,), **options)
     params = search.default_params.replace(
         mutation_rate=jnp.asarray(setting.mutation_rate),
-        random_mutation_ratio=jnp.asarray(setting.move_ratio),
+        random_mutation_ratio=jnp.asarray(config.move_ratio),
         random_mutation_scale=jnp.asarray(setting.move_width / task.scaling),
         temperature=jnp.asarray(setting.temperature),
         weight_decay=jnp.asarray(config.weight_decay),
@@ -112,5 +142,5 @@ def rival(task: Task, config: Config, setting: Rival) -> tuple[Any, Any]:
         search = RandomSearch(size, task.num_dims)
         return search, BoxParams(jnp.asarray(task.high / task.scaling))
     return searches.multi_start_cma_es(
-        task, size, setting.sigma, setting.start_std, config.num_starts
+        task, size, setting.sigma, setting.start_std, setting.num_starts
     )

@@ -16,18 +16,19 @@ from experiments.optima.config import Config
 Populations = dict[tuple[str, str], np.ndarray]
 _HEADER = [
     "method",
-    "optima found",
-    "median",
+    "found, mean",
+    "found, median",
     "after a quarter",
+    "kept, median",
+    "all kept",
     "at optima",
     "fitness",
     "entropy, nats",
-    "solved",
 ]
 _MEASURES = {
-    "optima": "optima found",
-    "near": "share at optima now",
-    "fitness": "best fitness / greatest",
+    "found": "optima found so far",
+    "kept": "optima kept",
+    "near": "population at optima",
     "entropy": "entropy, nats",
 }
 
@@ -41,20 +42,26 @@ def mean_interval(summary: dict[str, Any]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+def _percent(cell: dict[str, Any]) -> str:
+    return f"{100 * cell['median']:.0f} % [{100 * cell['low']:.0f}, {100 * cell['high']:.0f}]"
+
+
 def _row(cell: dict[str, Any]) -> list[str]:
-    optima = cell["optima"]
-    mean, low, high = (100 * value for value in mean_interval(optima))
+    mean, low, high = (100 * value for value in mean_interval(cell["found"]))
+    path = cell["path"]["found"]
     return [
         cell["method"],
         f"{mean:.0f} % [{max(low, 0):.0f}, {min(high, 100):.0f}]",
-        f"{100 * optima['median']:.0f} % [{100 * optima['low']:.0f}, {100 * optima['high']:.0f}]",
-        f"{100 * cell['path']['optima'][len(cell['path']['optima']) // 4]:.0f} %",
+        _percent(cell["found"]),
+        f"{100 * path[len(path) // 4]:.0f} %",
+        _percent(cell["kept"]),
+        f"{100 * cell['all_kept']:.0f} %",
+        _percent(cell["near"]),
         *(
             f"{cell[key]['median']:.{digits}f} "
             f"[{cell[key]['low']:.{digits}f}, {cell[key]['high']:.{digits}f}]"
-            for key, digits in (("near", 2), ("fitness", 3), ("entropy", 2))
+            for key, digits in (("fitness", 3), ("entropy", 2))
         ),
-        f"{100 * cell['solved']:.0f} %",
     ]
 
 
@@ -62,7 +69,10 @@ def terminal(content: dict[str, Any]) -> Table:
     """All methods on the first task."""
     config, cells = content["config"], content["results"]["cells"]
     rows = [_row(cell) for cell in cells if cell["task"] == config["tasks"][0]]
-    return tables.terminal(f"Optima found: {config['tasks'][0]}", _HEADER, rows)
+    # What a narrow terminal has room for.
+    shown = [_HEADER.index(name) for name in ("method", "found, mean", "kept, median", "at optima")]
+    header, *rows = ([row[index] for index in shown] for row in (_HEADER, *rows))
+    return tables.terminal(f"Optima found: {config['tasks'][0]}", header, rows)
 
 
 def markdown(content: dict[str, Any]) -> str:
@@ -72,11 +82,13 @@ def markdown(content: dict[str, Any]) -> str:
         "# optima: results\n\n"
         f"`{content['provenance']['command']}`, {content['provenance']['date']}, "
         f"{content['seconds']:.0f} s. Written by the run; do not edit.\n\n"
-        f"N = {config['population_size']}, {config['num_generations']} evaluated generations. All "
-        "of the last one; optima: mean with its t interval, then median, and the mean share found "
-        "after a quarter of the generations; the share of the population at optima, fitness, "
-        "entropy: median; intervals 95 %. Solved: share of the runs "
-        "with all optima at a fitness >= .99.\n"
+        f"N = {config['population_size']}, {config['num_generations']} evaluated generations; all "
+        "of the last one, intervals 95 %. Found: share of the optima with at least "
+        f"{config['min_hits']} points within 0.25 since generation 0 (mean with its t interval, "
+        "median, and the mean after a quarter of the generations). Kept: share with so many "
+        "members of the last population, one of them of at least "
+        f"{config['good']:g} of the greatest fitness; all kept: share of the runs. At optima: "
+        "share of the last population. Fitness: the best of it, as a share of the greatest.\n"
     )
     for name in config["tasks"]:
         rows = [_row(cell) for cell in found["cells"] if cell["task"] == name]

@@ -21,13 +21,18 @@ def _histories(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Histories by name, each (R, G), and the last populations (R, N, 2) in evaluation space.
 
-    ``fitness`` is the best member's as a share of the greatest, ``entropy`` in nats, ``optima`` the
-    share found so far, ``near`` the share of the population that is at one of them.
+    ``fitness`` is the best member's as a share of the greatest, ``entropy`` in nats, ``found`` the
+    share of the optima that were found so far, ``kept`` the share of them that are kept in this
+    population (`Config.min_hits`), ``near`` the share of the population that is at one of them.
     """
     if isinstance(setting, Setting):
         search, params = methods.learned(task, config, setting)
+        start_std = config.start_std
     else:
         search, params = methods.rival(task, config, setting)
+        start_std = setting.start_std
+    # The fitness of a task is its distance to the target, the same for both.
+    greatest = abs(rastrigin().target)
 
     def one_chunk(keys: Array) -> tuple[dict[str, Array], Array]:
         history = generations.run(
@@ -36,34 +41,33 @@ def _histories(
             keys,
             config.num_generations,
             params,
-            initial_std=setting.start_std / task.scaling,
+            initial_std=start_std / task.scaling,
+            measure=methods.Measures(greatest, config.good),
         )
         return history.metrics, task.scaling * history.genomes
 
-    metrics, points = chunks.over_chunks(one_chunk, keys, config.chunk_size, progress.advance)
+    metrics, points = chunks.over_chunks(one_chunk, keys, 1, progress.advance)
     hits = metrics["hits"]
+    kept = (hits >= config.min_hits) & (metrics["good_hits"] >= 1)
     found = {
-        "fitness": 1.0 - metrics["best_fitness"] / _greatest(),
-        "entropy": metrics["entropy"],
-        "optima": generations.share_found(hits, config.min_hits),
+        "found": generations.share_found(hits, config.min_hits),
+        "kept": kept.mean(axis=-1),
         "near": hits.sum(axis=-1) / config.population_size,
+        "fitness": 1.0 - metrics["best_fitness"] / greatest,
+        "entropy": metrics["entropy"],
     }
     return found, points
 
 
-def _greatest() -> float:
-    """The fitness of a task is its distance to this value."""
-    return abs(rastrigin().target)
-
-
 def _cell(name: str, function: str, found: dict[str, np.ndarray]) -> dict[str, Any]:
     """The last generation, and the means over the repetitions of every generation."""
-    solved = (found["optima"][:, -1] == 1.0) & (found["fitness"][:, -1] >= 0.99)
+    last = {key: values[:, -1] for key, values in found.items()}
     return {
         "task": function,
         "method": name,
-        **{key: statistics.summarize(values[:, -1]) for key, values in found.items()},
-        "solved": float(np.mean(solved)),
+        **{key: statistics.summarize(values) for key, values in last.items()},
+        "all_found": float(np.mean(last["found"] == 1.0)),
+        "all_kept": float(np.mean(last["kept"] == 1.0)),
         "path": {key: values.mean(axis=0) for key, values in found.items()},
     }
 
@@ -78,10 +82,9 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
 
     Returns:
         The content of ``optima.json``. ``results``: ``cells``, one for each task and method, and
-        ``study``, the same for the settings that were tried on other seeds: summaries of
-        ``fitness``, ``entropy``, ``optima`` and ``near`` in the last generation, ``solved``
-        (share of the runs with all optima at a fitness >= 0.99) and ``path``, means of all
-        generations.
+        ``study``, the same for what was tried on other seeds: summaries of ``found``, ``kept``,
+        ``near``, ``fitness`` and ``entropy`` in the last generation, ``all_found`` and
+        ``all_kept`` (shares of the runs), and ``path``, means of all generations.
     """
     record = results.Record(
         out / "optima.json", "optima", config, seed=config.seed, study_seed=config.study_seed
