@@ -89,6 +89,7 @@ RIVALS = (
 )
 STUDY = (
     replace(AUTHORS, name="authors', moves 6 wide", move_width=6.0),
+    replace(AUTHORS, name="authors', corrected for density", density_corrected=True),
     *(
         replace(CHOSEN, name=f"T {temperature:g}, mutation {rate:g}", **numbers)
         for temperature in (0.5, 1.0, 2.0, 4.0)

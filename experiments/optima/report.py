@@ -118,10 +118,11 @@ def draw_paths(cells: list[dict[str, Any]], function: str, config: Config, out: 
             for cell, color in zip(family, figures.COLORS, strict=False):
                 axis.plot(moments, cell["path"][key], color=color, label=cell["method"])
             axis.set_ylabel(label)
-            if row is axes[-1]:
-                axis.set_xlabel("generation")
-        row[0].set_ylim(-0.03, 1.03)
+            if key != "entropy":
+                axis.set_ylim(-0.03, 1.03)
         row[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    for axis in axes[-1]:
+        axis.set_xlabel("generation")
     figure.suptitle(f"{function}: mean of {config.repetitions} runs")
     return figures.save(figure, out / f"{function}.png")
 
