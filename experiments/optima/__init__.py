@@ -1,0 +1,1 @@
+"""Diversity and optima found, generation by generation."""
