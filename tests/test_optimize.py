@@ -7,6 +7,7 @@ import pytest
 
 import diffevo
 from diffevo import optimize, space
+from diffevo.denoiser.fit import Training
 from diffevo.evaluators.traceable import batch_function
 
 BOX = (np.full(2, -4.0), np.full(2, 4.0))
@@ -178,6 +179,16 @@ def test_an_instance_that_goes_on_uses_the_budget_and_its_params():
     assert (result.stop_reason, result.nit) == ("budget", 19)
     default = diffevo.minimize(sphere, BOX, budget=640, algorithm=algorithm)
     assert not np.array_equal(result.population, default.population)
+
+
+def test_a_learned_instance_minimizes():
+    training = Training(num_epochs=10, batch_size=32)
+    algorithm = diffevo.HADES(32, np.zeros(2, np.float32), training=training, num_steps=5)
+    result = diffevo.minimize(sphere, BOX, budget=640, algorithm=algorithm)
+    assert (result.stop_reason, result.nfev) == ("budget", 640)
+    # As good as the best of 640 points drawn evenly from the box in three runs of ten, a ring of
+    # area 0.01 pi of 64; of eight other seeds the worst was 0.006.
+    assert result.fun < 0.01
 
 
 def test_a_second_call_compiles_nothing():

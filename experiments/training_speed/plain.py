@@ -6,6 +6,8 @@ eps as a correction to x_t, trained on fresh noise and uniform times of a linear
 Shape letters: R rows, D dimensions, B batch.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -41,7 +43,7 @@ def noised(key: Array, genomes: Array) -> tuple[Array, Array, Array]:
     return jnp.sqrt(alpha) * genomes + jnp.sqrt(1.0 - alpha) * noise, time, noise
 
 
-def train(key: Array, genomes: Array, weights: Array, num_epochs: int, config: Config) -> dict:
+def train(key: Array, genomes: Array, weights: Array, num_epochs: int, config: Config) -> Any:
     """Parameters after all epochs of Adam with a cosine on genomes (R, D) with weights (R,)."""
     network, num_rows = Perceptron(), genomes.shape[0]
     steps = num_rows // config.batch_size
@@ -51,9 +53,9 @@ def train(key: Array, genomes: Array, weights: Array, num_epochs: int, config: C
     optimizer = optax.adamw(schedule, weight_decay=1e-5)
     weights = weights / jnp.mean(weights)
 
-    def loss_of(params: dict, key: Array, rows: Array) -> Array:
+    def loss_of(params: Any, key: Array, rows: Array) -> Array:
         x, time, noise = noised(key, genomes[rows])
-        error = jnp.mean((network.apply(params, x, time) - noise) ** 2, axis=1)
+        error = jnp.mean((jnp.asarray(network.apply(params, x, time)) - noise) ** 2, axis=1)
         return jnp.mean(weights[rows] * error)
 
     def step(carry, inputs):

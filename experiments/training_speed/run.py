@@ -30,7 +30,7 @@ def fitness_of(population: Array) -> Array:
 
 def hades(cell: Cell, config: Config) -> diffevo.HADES:
     """The library's HADES with the authors' budget, selection and schedule."""
-    options = {} if cell.network == "mlp" else {"network": ChunkAttention()}
+    options: dict[str, Any] = {} if cell.network == "mlp" else {"network": ChunkAttention()}
     return diffevo.HADES(
         config.population_size,
         jnp.zeros(cell.num_dims),
@@ -90,12 +90,22 @@ def _times(cell: Cell, config: Config) -> dict[str, Any]:
     early, late = _states(algorithm, config)
     num_steps = cell.num_epochs * (config.buffer_size * config.population_size // config.batch_size)
     num_samples = config.population_size - int(config.population_size * algorithm.elite_ratio)
-    generation = Program.of(lambda s: _generation(algorithm, params, key, s), early)
+    # Key and params are arguments: what XLA knows beforehand it would compute beforehand.
+    generation = Program.of(
+        lambda key, state, params: _generation(algorithm, params, key, state), key, early, params
+    )
     programs = {
         "generation": generation,
-        "later_generation": generation.on(late),
-        "training": Program.of(lambda s: algorithm.fit(key, s, params).model.weights, early),
-        "sampling": Program.of(lambda s: algorithm.sample(key, s, params, num_samples), early),
+        "later_generation": generation.on(key, late, params),
+        "training": Program.of(
+            lambda key, state, params: algorithm.fit(key, state, params).model, key, early, params
+        ),
+        "sampling": Program.of(
+            lambda key, state, params: algorithm.sample(key, state, params, num_samples),
+            key,
+            early,
+            params,
+        ),
     }
     if cell.network == "mlp":
         programs["products"] = _products(cell, config, num_steps)
@@ -162,7 +172,8 @@ def _losses(cell: Cell, config: Config) -> dict[str, Any]:
         return jnp.mean((jax.vmap(one)(x, time) - noise) ** 2)
 
     def their_loss(params: Any) -> Array:
-        return jnp.mean((plain.Perceptron().apply(params, x, time) - noise) ** 2)
+        guess = jnp.asarray(plain.Perceptron().apply(params, x, time))
+        return jnp.mean((guess - noise) ** 2)
 
     keys = jax.random.split(jax.random.key(config.seed + 3), config.loss_seeds)
     loops = [Program.of(ours, keys[0]), Program.of(theirs, keys[0])]
@@ -175,7 +186,7 @@ def _losses(cell: Cell, config: Config) -> dict[str, Any]:
         "num_dims": cell.num_dims,
         "loss": statistics.summarize(losses[0]),
         "plain_loss": statistics.summarize(losses[1]),
-        "difference": statistics.difference(*losses),
+        "difference": statistics.difference(losses[0], losses[1]),
         "milliseconds": statistics.summarize(1e3 * seconds[0]),
         "plain_milliseconds": statistics.summarize(1e3 * seconds[1]),
         "times_faster_than_plain": statistics.summarize(seconds[1] / seconds[0]),
