@@ -82,7 +82,7 @@ def evolve(config: Config, task: CartPole, search: Any, keys: Array) -> tuple[Re
         "best_at_end": statistics.summarize(found["best"][:, -1]),
         "mean_at_end": statistics.summarize(found["mean"][:, -1]),
         "spread_at_end": statistics.summarize(spread[:, -1]),
-        "curves": {name: _curve(values) for name, values in found.items()},
+        "curves": {name: statistics.curve(values) for name, values in found.items()},
     }, history.state
 
 
@@ -236,9 +236,3 @@ def judge(
     if target is not None:
         found["share_of_runs"] = float(np.mean(values["both"] >= config.wanted))
     return found, ends
-
-
-def _curve(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Median and 5 to 95 % of the runs, each (G,), of values (R, G)."""
-    low, median, high = np.percentile(values, [5, 50, 95], axis=0)
-    return {"median": median, "low": low, "high": high}

@@ -50,6 +50,12 @@ def summarize(
     }
 
 
+def curve(values: ArrayLike) -> dict[str, np.ndarray]:
+    """``median`` and ``low`` to ``high``, 5 to 95 % of the runs, each (G,), of values (R, G)."""
+    low, median, high = np.percentile(np.asarray(values), [5, 50, 95], axis=0)
+    return {"median": median, "low": low, "high": high}
+
+
 def difference(first: ArrayLike, second: ArrayLike, seed: int = 0) -> dict[str, float]:
     """How much two independent samples differ in the mean, and how sure that is.
 

@@ -128,8 +128,8 @@ def run_variant(config: Config, variant: Variant, landscape: Landscape, keys: Ar
             for name, values in _measures(config, landscape, history, best, points).items()
         },
         "curves": {
-            "best": _curve(best),
-            "spread": _curve(points.std(axis=(2, 3))),
+            "best": statistics.curve(best),
+            "spread": statistics.curve(points.std(axis=(2, 3))),
         },
     }
 
@@ -181,9 +181,3 @@ def _measures(
 def _first(found: np.ndarray) -> np.ndarray:
     """First index at which it is true (R, n), n where it never is."""
     return np.where(found.any(axis=1), found.argmax(axis=1), found.shape[1])
-
-
-def _curve(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Median and 5 to 95 % of the runs, each (G,), of values (R, G)."""
-    low, median, high = np.percentile(values, [5, 50, 95], axis=0)
-    return {"median": median, "low": low, "high": high}

@@ -99,7 +99,7 @@ def _fitness(config: Config, search: diffevo.CharlesD, keys: Array, params: Any)
         "best_at_end": statistics.summarize(best[:, -1]),
         "mean_at_end": statistics.summarize(mean[:, -1]),
         "share_of_runs": float(np.mean(best[:, : by + 1].max(axis=1) >= config.fit)),
-        "curves": {"best": _curve(best), "mean": _curve(mean)},
+        "curves": {"best": statistics.curve(best), "mean": statistics.curve(mean)},
     }
 
 
@@ -156,7 +156,7 @@ def region(
                 "entropy_at_end": statistics.summarize(history.metrics["entropy"][:, -1]),
                 "best_at_end": statistics.summarize(best[:, -1]),
                 "samples": {name: statistics.summarize(values) for name, values in sampled.items()},
-                "curves": {"distance": _curve(away), "inside": _curve(inside)},
+                "curves": {"distance": statistics.curve(away), "inside": statistics.curve(inside)},
             }
         )
         advance(keys.shape[0])
@@ -215,9 +215,9 @@ def _switching(config: Config, keys: Array, name: str) -> Results:
         "lowest_best": statistics.summarize(lowest),
         "share_of_runs_fit": float(np.mean(lowest >= config.still_fit)),
         "curves": {
-            "best": _curve(best),
-            "coordinate": _curve(np.asarray(history.metrics["centre"]).mean(axis=2)),
-            "inside": _curve(inside),
+            "best": statistics.curve(best),
+            "coordinate": statistics.curve(np.asarray(history.metrics["centre"]).mean(axis=2)),
+            "inside": statistics.curve(inside),
         },
     }
 
@@ -272,7 +272,7 @@ def _peaking(
         "lowest_peak": statistics.summarize(highest.min(axis=1)),
         "peaks_of_runs": float(np.mean(highest >= config.peaked)),
         "share_of_runs": float(np.mean(highest.min(axis=1) >= config.peaked)),
-        "curves": {"best": _curve(best), "mean": _curve(mean)},
+        "curves": {"best": statistics.curve(best), "mean": statistics.curve(mean)},
     }
 
 
@@ -324,9 +324,3 @@ def _arrival(distance: np.ndarray, near: float) -> np.ndarray:
     """First index at which a distance (R, G) is at most near; G where none is."""
     arrived = distance <= near
     return np.where(arrived.any(axis=1), arrived.argmax(axis=1), distance.shape[1])
-
-
-def _curve(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Median and 5 to 95 % of the runs, each (G,), of values (R, G)."""
-    low, median, high = np.percentile(values, [5, 50, 95], axis=0)
-    return {"median": median, "low": low, "high": high}

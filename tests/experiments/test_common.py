@@ -155,3 +155,10 @@ class TestChunks:
 def test_markdown_table():
     text = tables.markdown(["a", "b"], [["x|y", "1"]])
     assert text == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
+
+
+def test_curve_is_of_the_runs():
+    found = statistics.curve(np.arange(101.0)[:, None] * np.array([1.0, 2.0]))
+    np.testing.assert_allclose(found["median"], [50.0, 100.0])
+    np.testing.assert_allclose(found["low"], [5.0, 10.0])
+    np.testing.assert_allclose(found["high"], [95.0, 190.0])
