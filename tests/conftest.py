@@ -54,6 +54,15 @@ def compilation(request: pytest.FixtureRequest) -> Iterator[None]:
     jax.clear_caches()
 
 
+@pytest.fixture
+def optimized(compilation: None) -> Iterator[None]:
+    """Compile with all optimisations: for what must agree bit by bit, in sizes of its own."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(autouse=True)
 def strict_promotion(request: pytest.FixtureRequest) -> Iterator[None]:
     """Forbid silent promotion in the tests of `diffevo.core` and `diffevo.algorithms`."""
