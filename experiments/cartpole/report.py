@@ -8,6 +8,7 @@ from rich.table import Table
 
 from experiments.cartpole.config import Config
 from experiments.common import figures, tables
+from experiments.common.tables import interval
 
 Results = dict[str, Any]
 _CLAIM = [
@@ -26,23 +27,18 @@ _TRADE = ["asked for", "controllers", "near and reward kept", "reward kept", "di
 _NAMES = {"cartpole": "58 parameters", "cartpole_linear": "linear, 10 parameters"}
 
 
-def _interval(summary: Results, digits: int = 2) -> str:
-    median, low, high = (f"{summary[key]:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{median} [{low}, {high}]"
-
-
 def _claim_rows(found: Results, config: Results) -> list[list[str]]:
     """What the issue asks, one row a target."""
     return [
         [
             f"{cell['target']:+g} m",
-            _interval(cell["both"]),
+            interval(cell["both"], 2),
             f"{cell['share_of_runs']:.0%}",
-            _interval(cell["kept"]),
-            _interval(cell["near_of_kept"]),
-            _interval(cell["position"]),
-            _interval(cell["spread"]),
-            _interval(cell["episodes"]),
+            interval(cell["kept"], 2),
+            interval(cell["near_of_kept"], 2),
+            interval(cell["position"], 2),
+            interval(cell["spread"], 2),
+            interval(cell["episodes"], 2),
         ]
         for cell in found["asked"]
         if cell["scale"] == config["scale"]
@@ -58,11 +54,11 @@ def _run_rows(found: Results) -> list[list[str]]:
     return [
         [
             name,
-            _interval(found[key]["mean_at_end"], 0),
-            _interval(found[key]["best_at_end"], 0),
-            _interval(unasked[key]["return"], 0),
-            _interval(unasked[key]["kept"]),
-            _interval(unasked[key]["spread"]),
+            interval(found[key]["mean_at_end"], 0),
+            interval(found[key]["best_at_end"], 0),
+            interval(unasked[key]["return"], 0),
+            interval(unasked[key]["kept"], 2),
+            interval(unasked[key]["spread"], 2),
         ]
         for key, name in (("hades", "HADES"), ("charles", "CHARLES-D, scale 0"))
     ]
@@ -73,10 +69,10 @@ def _scale_rows(found: Results) -> list[list[str]]:
         [
             f"{cell['target']:+g} m",
             f"{cell['scale']:g}",
-            _interval(cell["both"]),
-            _interval(cell["kept"]),
-            _interval(cell["position"]),
-            _interval(cell["spread"]),
+            interval(cell["both"], 2),
+            interval(cell["kept"], 2),
+            interval(cell["position"], 2),
+            interval(cell["spread"], 2),
         ]
         for cell in found["asked"]
     ]
@@ -90,9 +86,9 @@ def _trade_rows(found: Results, config: Results) -> list[list[str]]:
         [
             f"{cell['target']:+g} m",
             name,
-            _interval(cell["both"]),
-            _interval(cell["kept"]),
-            _interval(cell["distance"]),
+            interval(cell["both"], 2),
+            interval(cell["kept"], 2),
+            interval(cell["distance"], 2),
         ]
         for target in config["targets"]
         for name, cell in ours + copies
@@ -150,12 +146,7 @@ def draw_returns(found: Results, config: Config, out: Path) -> Path:
             figures.COLORS,
             strict=False,
         ):
-            curve = policy[key]["curves"]["mean"]
-            numbers = np.arange(len(curve["median"]))
-            axis.plot(numbers, curve["median"], color=color, label=name)
-            axis.fill_between(
-                numbers, curve["low"], curve["high"], color=color, alpha=0.18, linewidth=0
-            )
+            figures.curve(axis, policy[key]["curves"]["mean"], name, color)
         axis.set(title=_NAMES[policy["name"]], xlabel="generation")
     axes[0][0].set(ylabel="mean return of the population")
     axes[0][0].legend(fontsize=7, loc="lower right")

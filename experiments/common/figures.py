@@ -4,7 +4,7 @@ Nothing opens a window: figures are built without pyplot's state and written as 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,3 +174,10 @@ def band(
     """A line with a shaded interval and markers."""
     (line,) = axis.plot(x, middle, "o-", label=label, color=color, markersize=3.5)
     axis.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+
+
+def curve(axis: "Axes", values: Mapping[str, np.ndarray], label: str, color: str) -> None:
+    """A line over the generations with its band, from `statistics.curve`."""
+    numbers = np.arange(len(values["median"]))
+    axis.plot(numbers, values["median"], color=color, label=label)
+    axis.fill_between(numbers, values["low"], values["high"], color=color, alpha=0.18, linewidth=0)

@@ -1,6 +1,7 @@
 """The same rows as a table in the terminal and in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -24,6 +25,12 @@ def terminal(title: str, header: Sequence[str], rows: Rows, caption: str | None 
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def interval(summary: Mapping[str, Any], digits: int) -> str:
+    """Median and interval of a summary of repetitions: ``1,234.5 [1,200.1, 1,250.0]``."""
+    median, low, high = (f"{summary[key]:,.{digits}f}" for key in ("median", "low", "high"))
+    return f"{median} [{low}, {high}]"
 
 
 def markdown(header: Sequence[str], rows: Rows) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from experiments.common import figures, tables
+from experiments.common.tables import interval
 from experiments.memory.config import Config
 
 Results = dict[str, Any]
@@ -50,16 +51,11 @@ def _name(cell: Results) -> str:
     return ", ".join(parts)
 
 
-def _interval(summary: Results, digits: int) -> str:
-    median, low, high = (f"{summary[key]:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{median} [{low}, {high}]"
-
-
 def _table(name: str, cells: list[Results]) -> tuple[list[str], list[list[str]]]:
     """(header, rows) of one landscape."""
     columns = [column for column in _COLUMNS if column[1] in _SHOWN[name]]
     rows = [
-        [_name(cell)] + [_interval(cell["measures"][key], digits) for _, key, digits in columns]
+        [_name(cell)] + [interval(cell["measures"][key], digits) for _, key, digits in columns]
         for cell in cells
     ]
     return ["selection, buffer", *(header for header, _, _ in columns)], rows

@@ -10,6 +10,7 @@ import scipy.stats
 from rich.table import Table
 
 from experiments.common import figures, tables
+from experiments.common.tables import interval
 from experiments.optima.config import Config
 
 # (task, method) -> the last population of the first repetition (N, 2), in evaluation space
@@ -57,11 +58,7 @@ def _row(cell: dict[str, Any]) -> list[str]:
         _percent(cell["kept"]),
         f"{100 * cell['all_kept']:.0f} %",
         _percent(cell["near"]),
-        *(
-            f"{cell[key]['median']:.{digits}f} "
-            f"[{cell[key]['low']:.{digits}f}, {cell[key]['high']:.{digits}f}]"
-            for key, digits in (("fitness", 3), ("entropy", 2))
-        ),
+        *(interval(cell[key], digits) for key, digits in (("fitness", 3), ("entropy", 2))),
     ]
 
 

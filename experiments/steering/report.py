@@ -9,6 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from experiments.common import figures, tables
+from experiments.common.tables import interval
 from experiments.steering.cases import Switching
 from experiments.steering.config import Config
 from tasks.functions.double_peak import double_peak, dynamic_double_peak
@@ -40,11 +41,6 @@ def _dynamic_name(name: str) -> str:
     return f"HADES, {_SELECTIONS[chosen]}" + "".join(f", memory {size}" for size in memory)
 
 
-def _interval(summary: Results, digits: int = 3) -> str:
-    median, low, high = (f"{summary[key]:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{median} [{low}, {high}]"
-
-
 def _claim_rows(found: Results, config: Results) -> list[list[str]]:
     """One row a number."""
     by, within = config["within"]
@@ -54,18 +50,28 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
         rows += [
             [
                 f"{case} best quality by generation {by}",
-                _interval(cell["best_by"], 4),
+                interval(cell["best_by"], 4),
                 f"{cell['share_of_runs']:.0%} (>= {config['fit']:g})",
                 ".993",
             ],
-            [f"{case} best quality at the end", _interval(cell["best_at_end"], 4), "", ".9999"],
-            [f"{case} mean quality at the end", _interval(cell["mean_at_end"]), "", ".65 to .75"],
+            [
+                f"{case} best quality at the end",
+                interval(cell["best_at_end"], 4),
+                "",
+                ".9999",
+            ],
+            [
+                f"{case} mean quality at the end",
+                interval(cell["mean_at_end"], 3),
+                "",
+                ".65 to .75",
+            ],
         ]
     for cell in found["region"]["scales"]:
         rows.append(
             [
                 f"(b) scale {cell['scale']:g}: centre's distance, generation {by}",
-                _interval(cell["distance_by"]),
+                interval(cell["distance_by"], 3),
                 f"{cell['share_of_runs']:.0%} (<= {config['near']:g})",
                 "at the peak after 3 to 5",
             ]
@@ -76,7 +82,7 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
                 [
                     f"(c) {_SELECTIONS[name]}: distance within {within} of switch "
                     f"{one['generation']}",
-                    _interval(one["distance_within"]),
+                    interval(one["distance_within"], 3),
                     f"{one['share_of_runs']:.0%} (<= {config['near']:g})",
                     "within 1 to 3",
                 ]
@@ -84,13 +90,13 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
         rows += [
             [
                 f"(c) {_SELECTIONS[name]}: the worst of the switches",
-                _interval(cell["worst_distance"]),
+                interval(cell["worst_distance"], 3),
                 f"{cell['share_of_runs']:.0%} (<= {config['near']:g})",
                 "",
             ],
             [
                 f"(c) {_SELECTIONS[name]}: lowest best quality, generation {config['settled']} on",
-                _interval(cell["lowest_best"]),
+                interval(cell["lowest_best"], 3),
                 f"{cell['share_of_runs_fit']:.0%} (>= {config['still_fit']:g})",
                 "about 1",
             ],
@@ -99,7 +105,7 @@ def _claim_rows(found: Results, config: Results) -> list[list[str]]:
         rows.append(
             [
                 f"(d) {_dynamic_name(name)}: the lowest of a run's peaks",
-                _interval(cell["lowest_peak"]),
+                interval(cell["lowest_peak"], 3),
                 f"{cell['share_of_runs']:.0%} (>= {config['peaked']:g}; of peaks "
                 f"{cell['peaks_of_runs']:.0%})",
                 "stays on one peak" if name == "cma_es" else "about .8",
@@ -112,13 +118,13 @@ def _scale_rows(found: Results) -> list[list[str]]:
     return [
         [
             f"{cell['scale']:g}",
-            _interval(cell["inside_at_end"]),
-            _interval(cell["distance_at_end"]),
-            _interval(cell["entropy_at_end"], 2),
-            _interval(cell["samples"]["inside"]),
-            _interval(cell["samples"]["distance"]),
-            _interval(cell["samples"]["entropy"], 2),
-            _interval(cell["samples"]["mean_quality"]),
+            interval(cell["inside_at_end"], 3),
+            interval(cell["distance_at_end"], 3),
+            interval(cell["entropy_at_end"], 2),
+            interval(cell["samples"]["inside"], 3),
+            interval(cell["samples"]["distance"], 3),
+            interval(cell["samples"]["entropy"], 2),
+            interval(cell["samples"]["mean_quality"], 3),
         ]
         for cell in found["region"]["scales"]
     ]
@@ -128,7 +134,10 @@ def _dynamic_table(found: Results) -> tuple[list[str], list[list[str]]]:
     """(header, rows): the highest quality in each half-period."""
     starts = [half["from"] for half in found["dynamic"]["cma_es"]["half_periods"]]
     rows = [
-        [_dynamic_name(name), *(_interval(half["highest"], 2) for half in cell["half_periods"])]
+        [
+            _dynamic_name(name),
+            *(interval(half["highest"], 2) for half in cell["half_periods"]),
+        ]
         for name, cell in found["dynamic"].items()
     ]
     return ["half-period from generation", *map(str, starts)], rows
@@ -164,12 +173,6 @@ def markdown(content: Results) -> str:
     )
 
 
-def _draw(axis: Any, curve: Results, label: str, color: str) -> None:
-    numbers = np.arange(len(curve["median"]))
-    axis.plot(numbers, curve["median"], color=color, label=label)
-    axis.fill_between(numbers, curve["low"], curve["high"], color=color, alpha=0.18, linewidth=0)
-
-
 def draw_cases(found: Results, config: Config, out: Path) -> Path:
     """The four cases over the generations."""
     blue, orange, green, *_ = figures.COLORS
@@ -178,20 +181,20 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     for (name, cell), (one, other) in zip(
         found["fitness"].items(), ((blue, orange), (green, figures.COLORS[3])), strict=False
     ):
-        _draw(axis, cell["curves"]["best"], f"best, {_SELECTIONS[name]}", one)
-        _draw(axis, cell["curves"]["mean"], f"mean, {_SELECTIONS[name]}", other)
+        figures.curve(axis, cell["curves"]["best"], f"best, {_SELECTIONS[name]}", one)
+        figures.curve(axis, cell["curves"]["mean"], f"mean, {_SELECTIONS[name]}", other)
     axis.axhline(config.fit, color="0.5", lw=0.8, ls=":")
     axis.set(title="(a) asked to be fit", xlabel="generation", ylabel="quality")
     axis.legend(fontsize=7)
     axis = axes[0][1]
     for cell, color in zip(found["region"]["scales"], figures.COLORS, strict=False):
-        _draw(axis, cell["curves"]["distance"], f"scale {cell['scale']:g}", color)
+        figures.curve(axis, cell["curves"]["distance"], f"scale {cell['scale']:g}", color)
     axis.axhline(config.near, color="0.5", lw=0.8, ls=":")
     axis.set(title="(b) asked into a quadrant", xlabel="generation", ylabel="centre from the peak")
     axis.legend(fontsize=7)
     axis = axes[1][0]
     for (name, cell), color in zip(found["switching"].items(), figures.COLORS, strict=False):
-        _draw(axis, cell["curves"]["coordinate"], f"centre, {_SELECTIONS[name]}", color)
+        figures.curve(axis, cell["curves"]["coordinate"], f"centre, {_SELECTIONS[name]}", color)
     numbers = np.arange(config.switch_generations)
     sign = Switching(config.period).sign(numbers)
     axis.step(numbers, sign, where="mid", color="0.5", lw=0.8, ls=":", label="wanted")
@@ -202,7 +205,7 @@ def draw_cases(found: Results, config: Config, out: Path) -> Path:
     height = np.asarray(heights(jnp.arange(config.dynamic_generations))).max(axis=1)
     axis.plot(height, color="0.5", lw=0.8, ls=":", label="peak")
     for (name, cell), color in zip(found["dynamic"].items(), figures.COLORS, strict=False):
-        _draw(axis, cell["curves"]["best"], _dynamic_name(name), color)
+        figures.curve(axis, cell["curves"]["best"], _dynamic_name(name), color)
     axis.set(title="(d) the peaks swap", xlabel="generation", ylabel="best quality")
     axis.legend(fontsize=7, loc="lower right")
     figure.suptitle(f"Median and 5 to 95 % of {config.repetitions} runs")

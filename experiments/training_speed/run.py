@@ -11,15 +11,14 @@ from jax import Array
 
 import diffevo
 from diffevo import weighting
-from diffevo.denoiser.fit import Training
-from diffevo.denoiser.network import ChunkAttention
+from diffevo.denoiser import network as networks
+from diffevo.denoiser.fit import Denoiser, Training
 from experiments.common import results, statistics, tables
 from experiments.common.progress import Progress
+from experiments.common.tables import interval
 from experiments.common.timing import Program, seconds_in_turn
 from experiments.training_speed import plain
 from experiments.training_speed.config import Cell, Config
-
-_HIDDEN = 32  # of the default network
 
 
 def fitness_of(population: Array) -> Array:
@@ -30,7 +29,9 @@ def fitness_of(population: Array) -> Array:
 
 def hades(cell: Cell, config: Config) -> diffevo.HADES:
     """The library's HADES with the authors' budget, selection and schedule."""
-    options: dict[str, Any] = {} if cell.network == "mlp" else {"network": ChunkAttention()}
+    options: dict[str, Any] = (
+        {} if cell.network == "mlp" else {"network": networks.ChunkAttention()}
+    )
     return diffevo.HADES(
         config.population_size,
         jnp.zeros(cell.num_dims),
@@ -45,16 +46,17 @@ def hades(cell: Cell, config: Config) -> diffevo.HADES:
 
 def _products(cell: Cell, config: Config, num_steps: int) -> Program:
     """The products of so many gradient steps, and nothing else: three layers, there and back."""
-    widths = [cell.num_dims + 4, _HIDDEN, _HIDDEN, cell.num_dims]
+    inputs = cell.num_dims + networks.num_features(0, 0)
+    widths = [inputs, *networks.MLP().hidden, cell.num_dims]
     kernels = [jnp.full((n, m), 1e-3) for n, m in itertools.pairwise(widths)]
     x = jnp.ones((config.batch_size, widths[0]))
 
     def step(kernels, _):
-        inputs = [x]
+        layers = [x]
         for kernel in kernels:
-            inputs.append(inputs[-1] @ kernel)
-        gradient, changed = inputs.pop(), []
-        for kernel, value in zip(reversed(kernels), reversed(inputs), strict=True):
+            layers.append(layers[-1] @ kernel)
+        gradient, changed = layers.pop(), []
+        for kernel, value in zip(reversed(kernels), reversed(layers), strict=True):
             changed.insert(0, kernel - 1e-6 * (value.T @ gradient))
             gradient = gradient @ kernel.T
         return changed, None
@@ -69,7 +71,7 @@ def _generation(algorithm: Any, params: Any, key: Array, state: Any) -> Any:
 
 
 def _states(algorithm: Any, config: Config) -> list[Any]:
-    """The state at each of the generations that are timed, for speed of random populations."""
+    """The state at each of the generations that are timed; random populations fill the memory."""
     params, key = algorithm.default_params, jax.random.key(config.seed)
     population = algorithm.sample_population(key)
     state = algorithm.init(key, population, fitness_of(population), params)
@@ -156,7 +158,7 @@ def _losses(cell: Cell, config: Config) -> dict[str, Any]:
     def theirs(key: Array) -> Any:
         return plain.train(key, genomes, weights, cell.num_epochs, config)
 
-    denoiser = algorithm._denoiser
+    denoiser = Denoiser(algorithm.network, algorithm.prediction)
     rows = jnp.tile(genomes, (config.loss_draws, 1))
     x, time, noise = plain.noised(jax.random.key(config.seed + 2), rows)
     none = jnp.zeros((1, 0))
@@ -229,11 +231,6 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     return content
 
 
-def _interval(summary: dict[str, Any], digits: int) -> str:
-    median, low, high = (f"{summary[key]:,.{digits}f}" for key in ("median", "low", "high"))
-    return f"{median} [{low}, {high}]"
-
-
 def _gap(difference: dict[str, float]) -> str:
     return f"{difference['difference']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}]"
 
@@ -249,14 +246,14 @@ def _time_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [
                 f"{cell['num_dims']:,}, {cell['network']}, {cell['num_epochs']}",
-                _interval(ms["generation"], digits),
+                interval(ms["generation"], digits),
                 *(
                     f"{ms[name]['median']:,.{digits}f}"
                     for name in ("later_generation", "training", "sampling")
                 ),
                 f"{cell['steps_per_second']:,.0f}",
                 "" if share is None else f"{share:.0%}",
-                "" if faster is None else _interval(faster, 1),
+                "" if faster is None else interval(faster, 1),
             ]
         )
     return header, rows
@@ -272,7 +269,7 @@ def _loss_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             _gap(cell["difference"]),
             f"{cell['milliseconds']['median']:.1f}",
             f"{cell['plain_milliseconds']['median']:.1f}",
-            _interval(cell["times_faster_than_plain"], 1),
+            interval(cell["times_faster_than_plain"], 1),
         ]
         for cell in found["losses"]
     ]
