@@ -6,10 +6,12 @@ from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
+from diffevo.algorithms.niching import NichingDiffusionEvolution
 
 ALGORITHMS: dict[str, type[Any]] = {
     "diffusion_evolution": DiffusionEvolution,
     "latent_diffusion_evolution": LatentDiffusionEvolution,
     "hades": HADES,
     "charles_d": CharlesD,
+    "niching_diffusion_evolution": NichingDiffusionEvolution,
 }

@@ -58,6 +58,7 @@ def test_something_is_registered():
         "latent_diffusion_evolution",
         "hades",
         "charles_d",
+        "niching_diffusion_evolution",
     }
 
 

@@ -1,0 +1,97 @@
+"""The distinct optima that a search has found, in an archive of fixed size.
+
+Two end points of local searches are the same optimum if they are closer than the searches were wide
+when they ended; a converged search is many orders of magnitude narrower than the distance between
+optima, so no further evaluations are needed to tell.
+
+Shape letters: A places of the archive, D dimensions, n points.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+from diffevo.core.distances import squared_distances
+
+# So many widths apart, two end points are different optima.
+_WIDTHS_APART = 10.0
+
+
+class Optima(NamedTuple):
+    """Distinct optima; a place that is not filled has the greatest fitness of its dtype."""
+
+    solutions: Array  # (A, D)
+    fitness: Array  # (A,), lower is better, not NaN
+    width: Array  # (A,), of the search when it ended: how well the position is known
+    spacing: Array  # (A,), distance to the nearest other one; 0 if there is none
+    found: Array  # (A,) int32, the generation in which it was first found
+
+    @property
+    def filled(self) -> Array:
+        """Booleans (A,)."""
+        return self.fitness < jnp.finfo(self.fitness.dtype).max
+
+
+def empty(num_places: int, num_dims: int, dtype: DTypeLike) -> Optima:
+    """An archive without optima."""
+    return Optima(
+        jnp.zeros((num_places, num_dims), dtype),
+        jnp.full(num_places, jnp.finfo(dtype).max, dtype),
+        jnp.zeros(num_places, dtype),
+        jnp.zeros(num_places, dtype),
+        jnp.zeros(num_places, jnp.int32),
+    )
+
+
+def distances(points: Array, optima: Optima) -> Array:
+    """Distance of points (n, D) to every optimum, shape (n, A); infinite where there is none."""
+    squares = squared_distances(points, optima.solutions)
+    return jnp.where(optima.filled[None, :], jnp.sqrt(squares), jnp.inf)
+
+
+def insert(
+    optima: Optima, solution: Array, fitness: Array, width: Array, generation: Array
+) -> tuple[Optima, Array]:
+    """Take in the end point of a local search.
+
+    A known optimum keeps the better of its positions; a new one takes a free place, or that of the
+    worst if it is better.
+
+    Args:
+        optima: the archive.
+        solution: shape (D,).
+        fitness: scalar, lower is better; NaN is not taken in.
+        width: scalar, standard deviation of the search's samples when it ended.
+        generation: scalar int.
+
+    Returns:
+        (archive, whether a place was given to a new optimum).
+    """
+    # Not by the product of `squared_distances`, whose rounding may exceed the widths.
+    gaps = jnp.sqrt(jnp.sum((optima.solutions - solution[None, :]) ** 2, axis=1))
+    gaps = jnp.where(optima.filled, gaps, jnp.inf)
+    same = gaps <= _WIDTHS_APART * (width + optima.width)
+    known = jnp.any(same)
+    place = jnp.where(known, jnp.argmin(jnp.where(same, gaps, jnp.inf)), jnp.argmax(optima.fitness))
+    taken = fitness < optima.fitness[place]  # False for NaN
+    new = taken & ~known
+
+    def put(values: Array, value: Array) -> Array:
+        return values.at[place].set(jnp.where(taken, value, values[place]))
+
+    others = gaps.at[place].set(jnp.inf)
+    nearest = jnp.min(others)
+    nearest = jnp.where(jnp.isfinite(nearest), nearest, 0.0)
+    closer = new & jnp.isfinite(others) & ((others < optima.spacing) | (optima.spacing == 0))
+    spacing = jnp.where(closer, others, optima.spacing)
+    return Optima(
+        put(optima.solutions, solution),
+        put(optima.fitness, fitness),
+        put(optima.width, width),
+        spacing.at[place].set(jnp.where(new, nearest, spacing[place])),
+        optima.found.at[place].set(
+            jnp.where(new, generation.astype(jnp.int32), optima.found[place])
+        ),
+    ), new
