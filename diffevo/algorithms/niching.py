@@ -153,7 +153,7 @@ class NichingDiffusionEvolution:
     """Niching Diffusion Evolution: see the module's first lines for what it computes.
 
     Attributes:
-        population_size: N >= 4. One chain's worth, 4 + 3 ln D, spends the fewest evaluations; more
+        population_size: N >= 1. One chain's worth, 4 + 3 ln D, spends the fewest evaluations; more
             run more chains side by side.
         solution: template of one solution, any pytree of floating-point arrays.
         chain_size: L, samples of a chain in a generation; None: at least max(4 + 3 ln D, D / 2),
@@ -181,13 +181,11 @@ class NichingDiffusionEvolution:
         for name in ("population_size", "archive_size"):
             base.check_int(name, getattr(self, name))
             object.__setattr__(self, name, int(getattr(self, name)))
-        if self.population_size < 4:
-            raise ValueError(f"population_size: expected at least 4, got {self.population_size}")
         if self.chain_size is not None:
             base.check_int("chain_size", self.chain_size)
-            if not 4 <= self.chain_size <= self.population_size:
+            if self.chain_size > self.population_size:
                 raise ValueError(
-                    f"chain_size: expected 4 to population_size, {self.population_size}, "
+                    f"chain_size: expected at most population_size, {self.population_size}, "
                     f"got {self.chain_size}"
                 )
         object.__setattr__(self, "solution", SolutionSpec.of(self.solution))
@@ -315,6 +313,23 @@ class NichingDiffusionEvolution:
             best_fitness=best_fitness,
         )
         return self._live(key, state, params)
+
+    @functools.partial(jax.jit, static_argnames="self")
+    def estimate_x0(self, key: Array, state: State, params: Params) -> PyTree:
+        """The noise-free origin of every member of the next `ask`: the mean of its chain.
+
+        Args:
+            key: unused; what the other algorithms need.
+            state: an evaluated population.
+            params: see `Params`.
+
+        Returns:
+            A population of estimates: leaves (N, ...); samples of the prior have the origin 0.
+        """
+        del key, params
+        means = jnp.repeat(state.chains.chain.mean, self.num_samples, axis=0)
+        rest = self.population_size - means.shape[0]
+        return self.solution.unravel(jnp.pad(means, ((0, rest), (0, 0))))
 
     @functools.partial(jax.jit, static_argnames="self")
     def ask(self, key: Array, state: State, params: Params) -> tuple[PyTree, State]:
@@ -469,7 +484,8 @@ class NichingDiffusionEvolution:
         used = self.num_chains * self.num_samples
         genomes = state.population[:used].reshape(state.noise.shape)
         fitness = state.fitness[:used].reshape(state.noise.shape[:2])
-        ordered = jnp.where(jnp.isnan(fitness), jnp.inf, fitness)
+        none = _none(fitness.dtype)
+        ordered = jnp.clip(jnp.where(jnp.isnan(fitness), none, fitness), -none, none)
 
         denoising = chains.activity == DENOISE
         moved = jax.vmap(chain.reverse_step)(
@@ -497,7 +513,7 @@ class NichingDiffusionEvolution:
             best_fitness=jnp.where(
                 denoising,
                 jnp.where(better, best_fitness, chains.best_fitness),
-                jnp.minimum(begun.fitness, _none(begun.fitness.dtype)),
+                begun.fitness,
             ),
         )
         state = state.replace(chains=chains)
@@ -512,7 +528,6 @@ class NichingDiffusionEvolution:
     ) -> "_Beginning":
         """What follows from the samples of the chains that look for a start."""
         chains, size = state.chains, self.num_samples
-        none = _none(fitness.dtype)
         any_known = jnp.any(state.optima.filled)
 
         # scout: the best sample. First and slow chains start wide, the others at any scale.
@@ -528,7 +543,7 @@ class NichingDiffusionEvolution:
         before = jnp.concatenate([chains.line_fitness[:, None], fitness[:, :-1]], axis=1)
         beyond = fitness < jax.lax.cummax(before, axis=1)
         place = jnp.argmin(jnp.where(beyond, fitness, jnp.inf), axis=1)
-        gap = jnp.asarray(np.gradient(_ray_shares(size)), fitness.dtype)[place]
+        gap = jnp.asarray(np.diff(_ray_shares(size), prepend=0.0), fitness.dtype)[place]
         length = jnp.sqrt(jnp.sum(chains.line**2, axis=1)) / math.sqrt(self.num_dims)
         is_ray = chains.activity == RAY
         mean = _where(is_ray, _pick(genomes, place), mean)
@@ -578,7 +593,7 @@ class NichingDiffusionEvolution:
             mean,
             jnp.log(jnp.maximum(scale, tiny)),
             line,
-            jnp.minimum(value, none),
+            value,
         )
 
     def _judge(
@@ -593,8 +608,8 @@ class NichingDiffusionEvolution:
         dtype = fitness.dtype
         width = self._width(state)
         ranked = jnp.sort(fitness, axis=1)
-        best, median = ranked[:, 0], jnp.minimum(ranked[:, size // 2], _none(dtype))
-        spread = median - best  # NaN where all are -inf: then nothing below holds
+        best, median = ranked[:, 0], ranked[:, size // 2]
+        spread = jnp.minimum(median - best, _none(dtype))
         record = jnp.min(state.optima.fitness)
 
         heading = jnp.any(

@@ -61,7 +61,8 @@ def _weights(num_samples: int) -> _Weights:
     if num_samples == 1:
         good = np.ones(1)
     good, bad = good / good.sum(), bad / max(bad.sum(), 1e-300)
-    return _Weights(good, bad, 1 / np.sum(good**2), 1 / max(np.sum(bad**2), 1e-300))
+    # Python's floats: numpy's would make float64 of a float32 chain where x64 is on.
+    return _Weights(good, bad, float(1 / np.sum(good**2)), float(1 / max(np.sum(bad**2), 1e-30)))
 
 
 def start(mean: Array, log_scale: ArrayLike, rank: int | None = None) -> Chain:
