@@ -86,7 +86,7 @@ def legend_below(
             [],
             color=color,
             marker="o" if mark == "o" else "",
-            linestyle="none" if mark == "o" else mark,
+            linestyle="none" if mark == "o" else ("dashed" if mark == "--" else "solid"),
             markersize=4,
         )
         for _, mark, color in entries
