@@ -1,7 +1,8 @@
 """Runs the niching comparison; every run is on disk before the next one starts.
 
 ``python -m experiments.niching.run --methods pycma_bipop --functions cec2013_vincent_2d`` runs a
-part of the protocol, without tables, into the same files, which the whole then finds and uses.
+part of the protocol, without tables, into the same files, which the whole then finds and uses;
+``python -m experiments.niching.run --tables`` runs nothing and shows what there is so far.
 """
 
 import dataclasses
@@ -124,16 +125,25 @@ def fill(config: Config, folder: Path, progress: Progress) -> dict[tuple[str, st
             line = one_run(problem, methods.METHODS[method], seed, config)
             store.append(problem.name, method, problem.budget, line)
         progress.advance()
-    wanted = {method: set(_seeds(config, method)) for method in config.methods}
-    return {
-        (problem.name, method): [
-            line
-            for line in store.read(problem.name, method, problem.budget)
-            if line["seed"] in wanted[method]
-        ]
-        for problem in searched
-        for method in config.methods
-    }
+    return on_disk(config, folder)
+
+
+def on_disk(config: Config, folder: Path) -> dict[tuple[str, str], Lines]:
+    """The runs of the protocol that there are, by (function, method).
+
+    Args:
+        config: the protocol.
+        folder: of the store.
+    """
+    store = Store(folder, config)
+    found = {}
+    for function in config.functions:
+        problem = problem_of(function, config.budget)
+        for method in config.methods:
+            wanted = _seeds(config, method)
+            lines = store.read(problem.name, method, problem.budget)
+            found[problem.name, method] = [line for line in lines if line["seed"] in wanted]
+    return found
 
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
@@ -151,11 +161,19 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         and ``comparisons`` of ours with every other method.
     """
     record = results.Record(out / "niching.json", "niching", config, seed=config.seed)
-    record.results = report.summarize(config, fill(config, out / "runs", progress))
+    return _write(record, config, fill(config, out / "runs", progress), progress)
+
+
+def _write(
+    record: results.Record, config: Config, lines: dict[tuple[str, str], Lines], progress: Progress
+) -> dict[str, Any]:
+    """Results, tables and figures beside the record; its content."""
+    out = record.path.parent
+    record.results = report.summarize(config, lines)
     written = report.draw_curves(record.results["cells"], config, out)
     record.results["figures"] = [path.name for path in written]
     content = record.finish()
-    table = out / "niching.md"
+    table = record.path.with_suffix(".md")
     results.write_text(table, report.markdown(content))
     progress.print(report.terminal(content))
     for path in (record.path, table, *written):
@@ -179,6 +197,9 @@ class Part:
     out: Path = Path(__file__).parent / "results"
     """Folder of the results; runs go to its folder runs."""
 
+    tables: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Run nothing; write tables and figures of what there is to the folder so_far."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a part; the exit code."""
@@ -190,8 +211,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"unknown: {sorted(unknown)}; functions: {sorted(names)}", file=sys.stderr)
         return 2
     chosen = tuple(names[name] for name in part.functions) or config.functions
+    config = dataclasses.replace(config, functions=chosen)
     with Progress(Console()) as progress:
-        fill(dataclasses.replace(config, functions=chosen), part.out / "runs", progress)
+        if part.tables:
+            path = part.out / "so_far" / "niching.json"
+            record = results.Record(path, "niching", config, seed=config.seed)
+            _write(record, config, on_disk(config, part.out / "runs"), progress)
+        else:
+            fill(config, part.out / "runs", progress)
     return 0
 
 
