@@ -72,6 +72,9 @@ class Settings:
             from the budget.
         diffusion_std: what a standard deviation of its genome is in the box (chosen: two of them
             reach from the centre to a side).
+        diffusion_temperature: of its map of fitness, in standard deviations of the first
+            population's values (the best of five tried; its own is 1 in the function's values,
+            which some functions here do not notice).
         cma_starts: copies of evosax's CMA_ES that run side by side, each restarted from a random
             point when it has converged (chosen).
         cma_sigma: first step size of all CMA-ES but SV-CMA-ES's (the usual: a quarter of the box).
@@ -90,6 +93,7 @@ class Settings:
     random_report: int = 1000
     diffusion_population: int = 512
     diffusion_std: float = 0.25
+    diffusion_temperature: float = 0.1
     cma_starts: int = 8
     cma_sigma: float = 0.25
     converged: float = 1e-10
@@ -109,7 +113,11 @@ USES: dict[str, tuple[str, ...]] = {
     "random_search": ("random_report",),
     "evosax_cma_es": ("cma_starts", "cma_sigma", "converged"),
     "evosax_sv_cma_es": ("sv_populations", "sv_sigma", "sv_kernel", "sv_alpha", "converged"),
-    "evosax_diffusion_evolution": ("diffusion_population", "diffusion_std"),
+    "evosax_diffusion_evolution": (
+        "diffusion_population",
+        "diffusion_std",
+        "diffusion_temperature",
+    ),
     "scipy_differential_evolution": ("scipy_population",),
     "evosax_differential_evolution": ("de_population",),
     "pycma_bipop": ("cma_sigma", "converged"),

@@ -101,11 +101,16 @@ def _looks(problem: Problem, looks: list[tuple[Any, Any, int]], evaluations: int
     )
 
 
-def _chunks(num_generations: int) -> list[int]:
-    """Lengths of at most `_NUM_LOOKS` stretches, at most two different ones."""
-    size = max(1, math.ceil(num_generations / _NUM_LOOKS))
-    full, rest = divmod(num_generations, size)
-    return [size] * full + ([rest] if rest else [])
+def _stretches(num_generations: int) -> tuple[int, int]:
+    """(how many, generations of each): equal ones, so that a search is compiled once.
+
+    At most `_NUM_LOOKS`, more than half as many if there are so many generations, and so that the
+    fewest generations, usually none, are left over.
+    """
+    least = min(_NUM_LOOKS // 2 + 1, num_generations)
+    most = min(_NUM_LOOKS, num_generations)
+    count = max(range(least, most + 1), key=lambda n: (n * (num_generations // n), n))
+    return count, num_generations // count
 
 
 # What has been compiled, for as long as the problem lives; a problem is equal to itself only.
@@ -120,7 +125,8 @@ def random_search(problem: Problem, budget: int, seed: int, settings: Settings) 
     cube, values = np.zeros((0, problem.num_dims)), np.zeros(0)
     looks: list[tuple[np.ndarray, np.ndarray, int]] = []
     done = 0
-    for size in _chunks(budget):
+    count, size = _stretches(budget)
+    for _ in range(count):
         new = rng.uniform(size=(size, problem.num_dims))
         parts = np.array_split(new, math.ceil(size / 4096))
         new_values = np.concatenate([problem.values(part) for part in parts])
@@ -129,13 +135,17 @@ def random_search(problem: Problem, budget: int, seed: int, settings: Settings) 
         cube, values = cube[order], values[order]
         done += size
         looks.append((cube, values, done))
-    return _looks(problem, looks, budget)
+    return _looks(problem, looks, done)
 
 
-def _population_program(problem: Problem, algorithm: Any, std: float) -> Any:
+def _population_program(
+    problem: Problem, algorithm: Any, std: float, temperature: float = 0.0
+) -> Any:
     """The compiled halves of an evosax search with a population: start and advance.
 
-    Genome g stands for the point 1/2 + std g of the cube; std 0: for itself.
+    Genome g stands for the point 1/2 + std g of the cube; std 0: for itself. The values that the
+    search sees are divided by temperature times the standard deviation of the first population's;
+    0: by nothing.
     """
     params = algorithm.default_params
 
@@ -148,16 +158,20 @@ def _population_program(problem: Problem, algorithm: Any, std: float) -> Any:
         draw, init = jax.random.split(key)
         shape = (algorithm.population_size, problem.num_dims)
         genomes = jax.random.normal(draw, shape) if std else jax.random.uniform(draw, shape)
-        return algorithm.init(init, genomes, evaluate(genomes), params)
+        values = evaluate(genomes)
+        spread = temperature * jnp.std(values, where=jnp.isfinite(values))
+        unit = jnp.where(spread > 0, spread, 1.0)
+        return algorithm.init(init, genomes, values / unit, params), unit
 
     @functools.partial(jax.jit, static_argnames="size")
-    def advance(key: Array, state: Any, first: Array, size: int) -> Any:
+    def advance(key: Array, state: Any, unit: Array, first: Array, size: int) -> Any:
         def generation(state: Any, index: Array) -> tuple[Any, None]:
             ask, tell = jax.random.split(jax.random.fold_in(key, index))
             genomes, state = algorithm.ask(ask, state, params)
             if not std:
                 genomes = jnp.clip(genomes, 0, 1)
-            return algorithm.tell(tell, genomes, evaluate(genomes), state, params)[0], None
+            values = evaluate(genomes) / unit
+            return algorithm.tell(tell, genomes, values, state, params)[0], None
 
         return jax.lax.scan(generation, state, first + jnp.arange(size))[0]
 
@@ -170,37 +184,40 @@ def _with_population(
     """Run a `_population_program`: the first population and the generations after it."""
     start, advance = program
     key = jax.random.key(seed)
-    state = start(jax.random.fold_in(key, 0))
+    state, unit = start(jax.random.fold_in(key, 0))
     looks, done = [], 0
-    for stretch in _chunks(num_generations):
-        state = advance(key, state, jnp.asarray(done + 1), stretch)
+    count, stretch = _stretches(num_generations)
+    for _ in range(count):
+        state = advance(key, state, unit, jnp.asarray(done + 1), stretch)
         done += stretch
         genomes = np.asarray(state.population)
         cube = 0.5 + std * genomes if std else genomes
-        looks.append((cube, np.asarray(state.fitness), (done + 1) * size))
+        looks.append((cube, np.asarray(state.fitness * unit), (done + 1) * size))
     return _looks(problem, looks, (done + 1) * size)
 
 
-def _make_diffusion(problem: Problem, size: int, num_generations: int, std: float) -> Any:
+def _make_diffusion(problem: Problem, size: int, num_generations: int, settings: Settings) -> Any:
     from evosax.algorithms import DiffusionEvolution
 
     # evosax's schedule of n steps makes n - 1 moves.
     algorithm = DiffusionEvolution(
         size, jnp.zeros(problem.num_dims), num_generations=num_generations + 1
     )
-    return _population_program(problem, algorithm, std)
+    return _population_program(
+        problem, algorithm, settings.diffusion_std, settings.diffusion_temperature
+    )
 
 
 def evosax_diffusion_evolution(
     problem: Problem, budget: int, seed: int, settings: Settings
 ) -> Reported:
-    """DiffusionEvolution of evosax with its own map of fitness, one schedule over the budget."""
+    """DiffusionEvolution of evosax, one schedule over the budget."""
     size = min(settings.diffusion_population, budget // 4)
-    moves = budget // size - 1
-    std = settings.diffusion_std
+    # The schedule ends with the last move that is made.
+    moves = math.prod(_stretches(budget // size - 1))
     with jax.enable_x64(True):
-        program = _program(_make_diffusion, problem, size, moves, std)
-        return _with_population(problem, program, moves, size, std, seed)
+        program = _program(_make_diffusion, problem, size, moves, settings)
+        return _with_population(problem, program, moves, size, settings.diffusion_std, seed)
 
 
 def _make_de(problem: Problem, size: int) -> Any:
@@ -280,7 +297,8 @@ def _with_restarts(problem: Problem, program: Any, budget: int, size: int, seed:
     key = jax.random.key(seed)
     carry = start(jax.random.fold_in(key, 0))
     points, values, found, done = [], [], [], 0
-    for stretch in _chunks(budget // size):
+    count, stretch = _stretches(budget // size)
+    for _ in range(count):
         carry, record = advance(key, carry, jnp.asarray(done + 1), stretch)
         ended, best_points, best_values = (np.asarray(part) for part in record)
         when, which = np.nonzero(ended)
