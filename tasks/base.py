@@ -6,6 +6,8 @@ Shape letters: N population, D genome dimensions, K known optima.
 from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 
@@ -133,3 +135,19 @@ def check_num_dims(num_dims: int, minimum: int = 1) -> None:
     """Raise ValueError unless ``num_dims`` is at least ``minimum``."""
     if num_dims < minimum:
         raise ValueError(f"num_dims: expected at least {minimum}, got {num_dims}")
+
+
+def clip_to_box(points: jax.Array, low: ArrayLike, high: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Where points enter a box, and how far outside it they are.
+
+    Args:
+        points: shape (N, D).
+        low: lower corner, a number or shape (D,); made of the points' type.
+        high: upper corner.
+
+    Returns:
+        The nearest points of the box (N, D), and the squared distances to them (N,): 0 inside.
+    """
+    low, high = (np.broadcast_to(np.asarray(side), points.shape[1:]) for side in (low, high))
+    inside = jnp.clip(points, jnp.asarray(low, points.dtype), jnp.asarray(high, points.dtype))
+    return inside, jnp.sum((points - inside) ** 2, axis=1)

@@ -7,9 +7,12 @@ from typing import Any
 from tasks.base import Task
 from tasks.functions import (
     BBOB_FUNCTIONS,
+    CEC2013_FUNCTIONS,
     ackley,
     bbob,
     beale,
+    cec2013,
+    composed,
     double_peak,
     dynamic_double_peak,
     himmelblau,
@@ -41,6 +44,9 @@ TASKS: dict[str, Callable[..., Task]] = {
     "cartpole": cartpole,
     "cartpole_128_128": partial(cartpole, (128, 128)),
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
+    **{f"cec2013_{function}": partial(cec2013, function) for function in CEC2013_FUNCTIONS},
+    "composed_bowls": partial(composed, "bowls"),
+    "composed_mixture": partial(composed, "mixture"),
 }
 
 

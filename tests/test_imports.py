@@ -32,8 +32,13 @@ MAY_IMPORT = {
 
 # Packages of the extra `experiments`, and the only files that may import them.
 OPTIONAL = {
-    "cma": ("experiments/common/baselines",),
-    "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
+    "cma": ("experiments/common/baselines", "experiments/niching/methods"),
+    "evosax": (
+        "experiments/common/baselines",
+        "experiments/performance",
+        "experiments/niching/methods",
+        "tasks/functions/bbob",
+    ),
     "gymnax": ("tasks/rl/cartpole",),
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),

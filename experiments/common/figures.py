@@ -68,12 +68,15 @@ def save(figure: "Figure", path: Path, dpi: int = 110) -> Path:
     return path
 
 
-def legend_below(figure: "Figure", entries: Sequence[tuple[str, str, str]]) -> None:
+def legend_below(
+    figure: "Figure", entries: Sequence[tuple[str, str, str]], num_columns: int | None = None
+) -> None:
     """One legend under all panels.
 
     Args:
         figure: from `grid`.
-        entries: (label, "o" or "-", color) each.
+        entries: (label, "o", "-" or "--", color) each.
+        num_columns: of the legend; None is one an entry.
     """
     from matplotlib.lines import Line2D
 
@@ -83,7 +86,7 @@ def legend_below(figure: "Figure", entries: Sequence[tuple[str, str, str]]) -> N
             [],
             color=color,
             marker="o" if mark == "o" else "",
-            linestyle="none" if mark == "o" else "solid",
+            linestyle="none" if mark == "o" else ("dashed" if mark == "--" else "solid"),
             markersize=4,
         )
         for _, mark, color in entries
@@ -92,7 +95,7 @@ def legend_below(figure: "Figure", entries: Sequence[tuple[str, str, str]]) -> N
         handles,
         [label for label, _, _ in entries],
         loc="outside lower center",
-        ncols=len(entries),
+        ncols=num_columns or len(entries),
         frameon=False,
         fontsize=9,
     )

@@ -1,4 +1,4 @@
-"""Closed-form functions: the papers' benchmark, double peaks static and moving, and BBOB."""
+"""Closed-form functions: the papers' benchmark, double peaks static and moving, BBOB, niching."""
 
 from tasks.functions.bbob import BBOB, BBOB_FUNCTIONS, bbob
 from tasks.functions.benchmark import (
@@ -11,6 +11,8 @@ from tasks.functions.benchmark import (
     rastrigin,
     rosenbrock,
 )
+from tasks.functions.cec2013 import CEC2013, CEC2013_FUNCTIONS, cec2013
+from tasks.functions.composed import Composed, basin_shares, composed
 from tasks.functions.double_peak import (
     DoublePeak,
     double_peak,
@@ -23,15 +25,21 @@ from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
 __all__ = [
     "BBOB",
     "BBOB_FUNCTIONS",
+    "CEC2013",
+    "CEC2013_FUNCTIONS",
     "RASTRIGIN_TARGETS",
     "TABLE1",
     "Benchmark",
+    "Composed",
     "DoublePeak",
     "RotatedRastrigin",
     "TwoPeaks",
     "ackley",
+    "basin_shares",
     "bbob",
     "beale",
+    "cec2013",
+    "composed",
     "double_peak",
     "dynamic_double_peak",
     "himmelblau",
