@@ -9,8 +9,9 @@ from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
+from diffevo.algorithms.niching import NichingDiffusionEvolution
 from diffevo.core import schedules, weighting
-from diffevo.optimize import Result, maximize, minimize
+from diffevo.optimize import Modes, Result, maximize, minimize
 
 __version__ = "0.1.0"
 
@@ -19,6 +20,8 @@ __all__ = [
     "CharlesD",
     "DiffusionEvolution",
     "LatentDiffusionEvolution",
+    "Modes",
+    "NichingDiffusionEvolution",
     "Result",
     "conditions",
     "maximize",

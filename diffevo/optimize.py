@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from diffevo import space
 from diffevo.algorithms.base import SolutionSpec
+from diffevo.algorithms.niching import default_chain_size
 from diffevo.algorithms.registry import ALGORITHMS
 from diffevo.evaluators.traceable import FitnessFunction, batch_function
 
@@ -24,6 +25,24 @@ PyTree = Any
 # How long the compiled loop runs before it looks at the progress bar or the keyboard.
 _SECONDS_PER_CHUNK = 0.2
 _IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
+# In fewer generations than this no noise level can adapt: a schedule over them does better.
+_FEW_GENERATIONS = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Modes:
+    """Distinct optima that a search found, best first.
+
+    Attributes:
+        x: the solutions, leaves (M, ...).
+        fun: their values, shape (M,), in the user's sign. Local optima are among them: those with
+            the value of the first are its equals.
+        nfev: evaluations after which each was found, shape (M,).
+    """
+
+    x: PyTree
+    fun: np.ndarray
+    nfev: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +61,7 @@ class Result:
         fitness: its values, shape (N,), in the user's sign, NaN where failed.
         history: one array a metric, an entry a generation (entry 0 is the initial population);
             fitness values in the user's sign.
+        modes: the distinct optima found; None from an algorithm that does not keep account of them.
     """
 
     x: PyTree
@@ -54,6 +74,7 @@ class Result:
     population: PyTree
     fitness: np.ndarray
     history: dict[str, np.ndarray]
+    modes: Modes | None = None
 
 
 _MESSAGES = {
@@ -72,7 +93,7 @@ def minimize(
     scale: Any = 1.0,
     budget: int = 10_000,
     population_size: int | None = None,
-    algorithm: Any = "diffusion_evolution",
+    algorithm: Any = "auto",
     params: Any = None,
     seed: int | Array = 0,
     batched: bool | None = None,
@@ -91,8 +112,11 @@ def minimize(
         x0: a solution: gives the structure, and the first member of the initial population.
         scale: spread of the initial population about x0 where there are no bounds.
         budget: evaluations, >= 2 population_size; whole generations only.
-        population_size: N. None: a fortieth of the budget, between 16 and 512.
-        algorithm: a registered name, or an instance with its own schedule.
+        population_size: N. None: what the algorithm does best with: 4 + 3 ln D for niching, a
+            fortieth of the budget, between 16 and 512, for the others.
+        algorithm: a registered name, an instance with its own schedule, or "auto":
+            "niching_diffusion_evolution", but "diffusion_evolution" if a population size is given
+            of which the budget allows at most 50 generations.
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.
@@ -111,13 +135,17 @@ def minimize(
         >>> import jax.numpy as jnp, diffevo
         >>> low, high = jnp.full(2, -4.0), jnp.full(2, 4.0)
         >>> result = diffevo.minimize(lambda x: jnp.sum((x - 1) ** 2), (low, high), budget=4000)
-        >>> bool(result.fun < 1e-2)
+        >>> bool(result.fun < 1e-6)
         True
+        >>> result.modes.x.shape  # how many distinct optima, each with two coordinates
+        (1, 2)
     """
     if not callable(fun):
         raise ValueError(f"fun: expected a function, got {type(fun).__name__}")
     box, spec = space.make_box(bounds, x0, scale)
-    algorithm, num_generations = _resolve(algorithm, spec, population_size, budget)
+    algorithm, num_generations = _resolve(
+        algorithm, spec, population_size, budget, "unbounded" if bounds is None else "box"
+    )
     size = algorithm.population_size
     params = algorithm.default_params if params is None else params
     search = _compiled(_Hashable(fun), algorithm, spec, _sign, batched)
@@ -179,6 +207,23 @@ def minimize(
         population=spec.unravel(box.decode(state.population)),
         fitness=_sign * np.asarray(state.fitness),
         history=recorded,
+        modes=_modes(algorithm, state, spec, box, _sign),
+    )
+
+
+def _modes(
+    algorithm: Any, state: Any, spec: SolutionSpec, box: space.Box, sign: float
+) -> Modes | None:
+    if not hasattr(algorithm, "modes"):
+        return None
+    found = algorithm.modes(state)
+    valid = np.asarray(found.valid)
+    solutions = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[valid]), found.solutions)
+    genomes = spec.ravel(solutions, int(valid.sum()))
+    return Modes(
+        x=spec.unravel(box.decode(genomes)),
+        fun=sign * np.asarray(found.fitness)[valid],
+        nfev=(np.asarray(found.found)[valid] + 1) * algorithm.population_size,
     )
 
 
@@ -197,7 +242,7 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
 
 
 def _resolve(
-    algorithm: Any, spec: SolutionSpec, population_size: int | None, budget: int
+    algorithm: Any, spec: SolutionSpec, population_size: int | None, budget: int, domain: str
 ) -> tuple[Any, int]:
     """(algorithm instance, generations that the budget allows after the initial population)."""
     if isinstance(budget, bool) or not isinstance(budget, (int, np.integer)) or budget < 2:
@@ -213,28 +258,39 @@ def _resolve(
                 f"algorithm: expected one for solutions like {spec}, got one for "
                 f"{algorithm.solution}"
             )
-        size = algorithm.population_size
-    elif algorithm not in ALGORITHMS:
-        raise ValueError(f"algorithm: expected one of {sorted(ALGORITHMS)}, got {algorithm!r}")
-    else:
-        size = population_size if population_size is not None else min(max(budget // 40, 16), 512)
-        if population_size is None:
-            size = min(size, max(budget // 2, 1))
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        return algorithm, _num_generations(budget, algorithm.population_size)
+    if algorithm != "auto" and algorithm not in ALGORITHMS:
+        raise ValueError(
+            f"algorithm: expected 'auto' or one of {sorted(ALGORITHMS)}, got {algorithm!r}"
+        )
+    niching = "niching_diffusion_evolution"
+    size = population_size
+    if size is None:
+        best = default_chain_size(spec.num_dims)
+        if algorithm not in ("auto", niching):
+            best = min(max(budget // 40, 16), 512)
+        size = min(best, max(budget // 2, 1))
+    elif isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ValueError(f"population_size: expected an int >= 1, got {size!r}")
+    num_generations = _num_generations(budget, size)
+    if algorithm == "auto":
+        few = population_size is not None and num_generations <= _FEW_GENERATIONS
+        algorithm = "diffusion_evolution" if few else niching
+    kind = ALGORITHMS[algorithm]
+    # Only a search with a schedule over its generations needs to know how many there will be, and
+    # only one that looks for optima where the genomes end.
+    options = {"num_generations": num_generations, "domain": domain}
+    known = {name: value for name, value in options.items() if name in kind.__dataclass_fields__}
+    return kind(size, spec, **known), num_generations
+
+
+def _num_generations(budget: int, size: int) -> int:
     num_generations = budget // size - 1
     if num_generations < 1:
         raise ValueError(
             f"budget: expected at least two generations, 2 * {size} evaluations, got {budget}"
         )
-    if isinstance(algorithm, str):
-        kind = ALGORITHMS[algorithm]
-        # Only a search with a schedule over its generations needs to know how many there will be.
-        has_schedule = "num_generations" in kind.__dataclass_fields__
-        algorithm = kind(
-            size, spec, **({"num_generations": num_generations} if has_schedule else {})
-        )
-    return algorithm, num_generations
+    return num_generations
 
 
 def _as_key(seed: int | Array) -> Array:
