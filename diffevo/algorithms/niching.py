@@ -648,7 +648,7 @@ class NichingDiffusionEvolution:
         def kept(new: Array, start: float) -> Array:
             return jnp.where(denoising, new, jnp.asarray(start, new.dtype))
 
-        none = float(_none(dtype))
+        none = _none(dtype)
         state = state.replace(
             chains=chains.replace(
                 age=kept(age, 0),
@@ -670,7 +670,7 @@ class NichingDiffusionEvolution:
         """
         chains, width = state.chains, self._width(state)
         tolerance = params.mode_tolerance * state.scale
-        order = jnp.argsort(~found, stable=True)
+        (order,) = jnp.nonzero(found, size=self.num_chains)
 
         def one(number: Array, carry: tuple[Optima, Array, Array]) -> tuple[Optima, Array, Array]:
             known, discovered, improved = carry
@@ -733,7 +733,7 @@ class NichingDiffusionEvolution:
             choice = jnp.argmax(rate).astype(jnp.int32)
             return proposal.at[order[k]].set(choice), spent.at[choice].add(cost[choice])
 
-        order = jnp.argsort(~ended, stable=True)
+        (order,) = jnp.nonzero(ended, size=self.num_chains)
         proposal, _ = jax.lax.fori_loop(0, jnp.sum(ended), choose, (index, evaluations))
         slow = ended & (proposal == SLOW)
         activity = jnp.where(slow, SCOUT, proposal)
@@ -766,8 +766,8 @@ class NichingDiffusionEvolution:
                 idle=reset(chains.idle, 0),
                 flat=reset(chains.flat, 0),
                 doomed_width=reset(chains.doomed_width, 0),
-                lowest_median=reset(chains.lowest_median, float(_none(dtype))),
-                best_fitness=reset(chains.best_fitness, float(_none(dtype))),
+                lowest_median=reset(chains.lowest_median, _none(dtype)),
+                best_fitness=reset(chains.best_fitness, _none(dtype)),
             ),
             proposals=Proposals(evaluations, discoveries, endings),
             num_slow=num_slow,
@@ -789,9 +789,9 @@ def default_chain_size(num_dims: int) -> int:
     return 4 + int(3 * math.log(num_dims))
 
 
-def _none(dtype: DTypeLike) -> Array:
+def _none(dtype: DTypeLike) -> float:
     """Fitness of what does not exist yet: finite, so that the state is."""
-    return jnp.finfo(dtype).max
+    return float(jnp.finfo(dtype).max)
 
 
 def _ray_shares(num_samples: int) -> np.ndarray:
@@ -825,7 +825,6 @@ def _good(state: State, params: Params) -> Array:
 
 def _draw_good(key: Array, shape: tuple[int, ...], state: State, params: Params) -> Array:
     """Indices of good optima, drawn at random; 0 if there is none."""
-    good = _good(state, params)
-    order = jnp.argsort(~good, stable=True)
-    count = jnp.maximum(jnp.sum(good), 1)
-    return order[jax.random.randint(key, shape, 0, count)]
+    number = jnp.cumsum(_good(state, params).astype(jnp.int32))
+    drawn = jax.random.randint(key, shape, 0, jnp.maximum(number[-1], 1))
+    return jnp.sum(number <= drawn[..., None], axis=-1) % number.shape[0]

@@ -135,8 +135,9 @@ def reverse_step(
     expected_length = math.sqrt(num_dims) * (1 - 1 / (4 * num_dims) + 1 / (21 * num_dims**2))
 
     failed = jnp.isnan(fitness)
-    order = jnp.argsort(jnp.where(failed, jnp.inf, fitness), stable=True)
-    order = order[jnp.argsort(failed[order], stable=True)]  # the failed after +inf
+    # The failed after +inf, in one sort.
+    keys = (failed.astype(jnp.int32), jnp.where(failed, 0.0, fitness), jnp.arange(num_samples))
+    order = jax.lax.sort(keys, num_keys=2)[2]
     noise, steps = noise[order], steps[order]
     valid = ~failed[order]
     good = jnp.where(valid, jnp.asarray(weights.good, dtype), 0.0)
