@@ -9,7 +9,7 @@ from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
-from diffevo.core import schedules, weighting
+from diffevo.core import processes, schedules, weighting
 from diffevo.optimize import Result, maximize, minimize
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __all__ = [
     "conditions",
     "maximize",
     "minimize",
+    "processes",
     "schedules",
     "weighting",
 ]
