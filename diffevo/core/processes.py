@@ -196,8 +196,8 @@ class LogNormal:
     model; the mean-reverting form and its posterior are ours.
     """
 
-    center: float | Sequence[float] = 1.0
-    spread: float | Sequence[float] = math.log(10.0)
+    center: ArrayLike | Sequence[float] = 1.0
+    spread: ArrayLike | Sequence[float] = 2.302585092994046
 
     def __post_init__(self) -> None:
         """Check the numbers and keep them hashable."""
@@ -290,28 +290,45 @@ class Categorical:
     for each value of each locus, C = D K: their squared distance is twice the Hamming distance,
     and their posterior mean is the probability p(x_0 = b | x_t) of every value at every locus.
 
+    In many loci every member is far from every other one, each is its own origin, and selection
+    ends while most of the noise is still there. So by default the distance counts as if it had
+    been measured in d = `num_effective_loci` of the D loci, lambda d / D Hamming for d < D: what a
+    random subset of d loci has on average, as Latent Space Diffusion Evolution measures distance in
+    d of D directions. `None` is the exact posterior.
+
     Genomes hold the values 0, 1, .., K - 1 as floating-point numbers. The order of the values
     means nothing. Any other number is a failed member.
 
     Attributes:
         num_categories: K >= 2, the same for all loci.
+        num_effective_loci: d > 0, or None for all. Larger isolates niches earlier, smaller selects
+            for longer (measured: experiments/processes).
 
     Raises:
-        ValueError: num_categories is not an int >= 2.
+        ValueError: num_categories is not an int >= 2, or num_effective_loci not positive.
 
     References: Austin et al., arXiv 2107.03006, sections 3 and A.2.1 (uniform transitions); Song et
     al., arXiv 2010.02502, appendix A (a reverse step that keeps the noise).
     """
 
     num_categories: int = 2
+    num_effective_loci: float | None = 4.0
 
     def __post_init__(self) -> None:
-        """Check K."""
+        """Check K and d."""
         value = self.num_categories
         is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_int or value < 2:
             raise ValueError(f"num_categories: expected an int >= 2, got {value!r}")
         object.__setattr__(self, "num_categories", int(value))
+        loci = self.num_effective_loci
+        if loci is not None:
+            is_number = isinstance(loci, int | float | np.number) and not isinstance(loci, bool)
+            if not (is_number and 0 < loci < math.inf):
+                raise ValueError(
+                    f"num_effective_loci: expected a finite number > 0 or None, got {loci!r}"
+                )
+            object.__setattr__(self, "num_effective_loci", float(loci))
 
     def check(self, num_dims: int) -> None:
         """Any genome fits."""
@@ -341,16 +358,18 @@ class Categorical:
     def estimate(
         self, genomes: Array, log_weights: Array, alpha: ArrayLike, **options: Any
     ) -> Array:
-        r"""p(x_0 = b | x_t) of every value b at every locus, shape (N, D K).
+        r"""The probability p(x_0 = b | x_t) of every value b at every locus, shape (N, D K).
 
         The Gaussian kernel of `diffevo.core.posterior` depends on sqrt(a) / (2 (1 - a)) times the
         squared distance and on the norms, which here are all the same; so it is this one where
         sqrt(a) / (1 - a) = lambda, that is sqrt(a) = 2 lambda / (1 + sqrt(1 + 4 lambda^2)).
         """
         alpha = jnp.asarray(alpha, genomes.dtype)
-        # At alpha = 1 all that is left of lambda is that it is large.
-        noise = jnp.maximum(1.0 - alpha, jnp.finfo(genomes.dtype).tiny)
+        # lambda is infinite at alpha = 1: there take the nearest alpha that has one.
+        noise = jnp.maximum(1.0 - alpha, float(jnp.finfo(genomes.dtype).epsneg))
         log_odds = jnp.log1p(self.num_categories * alpha / noise)
+        if self.num_effective_loci is not None:
+            log_odds = min(1.0, self.num_effective_loci / genomes.shape[1]) * log_odds
         root = 2.0 * log_odds / (1.0 + jnp.sqrt(1.0 + 4.0 * log_odds**2))
         return posterior.estimate_x0(self.coordinates(genomes), log_weights, root**2, **options)
 
