@@ -312,7 +312,7 @@ class Categorical:
     """
 
     num_categories: int = 2
-    num_effective_loci: float | None = 4.0
+    num_effective_loci: float | None = 2.0
 
     def __post_init__(self) -> None:
         """Check K and d."""
