@@ -96,9 +96,11 @@ class ArithmeticMean(LogNormal):
 def _rates_searches(config: Config) -> dict[str, Callable[[Rates], Method]]:
     size, spread = config.rates_population, config.spread * math.log(10.0)
 
-    def diffusion(task: Any, **options: Any) -> Method:
+    def diffusion(task: Any, temperature: float = 1.0, **options: Any) -> Method:
         moves = config.rates_generations - 1
-        return Method(DiffusionEvolution(size, task.solution, moves, **options), task)
+        search = DiffusionEvolution(size, task.solution, moves, **options)
+        params = search.default_params.replace(temperature=jnp.float32(temperature))
+        return Method(search, task, params)
 
     def cma_es(task: Rates) -> Method:
         logarithm: Any = Logarithm(task, spread)
@@ -107,6 +109,9 @@ def _rates_searches(config: Config) -> dict[str, Callable[[Rates], Method]]:
 
     return {
         "log-normal": lambda task: diffusion(task, process=LogNormal(1.0, spread)),
+        "log-normal, sharp": lambda task: diffusion(
+            task, config.sharp, process=LogNormal(1.0, spread)
+        ),
         "log-normal, arithmetic mean": lambda task: diffusion(
             task, process=ArithmeticMean(1.0, spread)
         ),
@@ -218,7 +223,7 @@ def _discrete_searches(config: Config) -> dict[str, Callable[[Discrete], Method]
         **params: float,
     ) -> Method:
         process = Categorical(task.num_categories, loci)
-        search = DiffusionEvolution(size, task.solution, moves, process=process, schedule=schedule)
+        search = DiffusionEvolution(size, task.solution, length, process=process, schedule=schedule)
         return tuned(search, task, **params)
 
     def threshold(task: Discrete, kind: Any, length: int = moves, **params: float) -> Method:

@@ -25,6 +25,7 @@ class Config:
         discrete_methods: names in `experiments.processes.cases.DISCRETE`.
         population: N of all methods there but the (1+1)-EA, which has one, and the compact GA, two.
         evaluations: of a run there.
+        references: methods with which the others are compared.
         sharp: the lower temperature that is tried beside the default.
         cycles: "cycles" has a schedule of this fraction of the generations, and repeats
             ``renoise_fraction`` of it to the end.
@@ -38,6 +39,7 @@ class Config:
     rates: tuple[str, ...] = ("rates", "rates_product_only")
     rates_methods: tuple[str, ...] = (
         "log-normal",
+        "log-normal, sharp",
         "log-normal, arithmetic mean",
         "Gaussian, logarithm",
         "Gaussian, raw 1",
@@ -80,6 +82,7 @@ class Config:
     )
     population: int = 128
     evaluations: int = 10240
+    references: tuple[str, ...] = ("log-normal", "categorical", "categorical, sharp, cycles")
     sharp: float = 0.3
     cycles: int = 3
     renoise_fraction: float = 0.9

@@ -22,8 +22,8 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
 
     Returns:
         The content of ``processes.json``. ``results``: ``rates`` and ``discrete``, by task, by
-        method: summaries over the runs and ``p``, paired Wilcoxon against the first method (of the
-        fitness; of the excess).
+        method: summaries over the runs and ``p``, by reference: paired Wilcoxon of the fitness or
+        of the excess.
     """
     record = results.Record(out / "processes.json", "processes", config, seed=config.seed)
     keys = chunks.repetition_keys(config.seed, config.repetitions)
@@ -37,19 +37,25 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         record.results[study] = {}
         for name in names:
             cells = record.results[study][name] = {}
-            first: np.ndarray | None = None
+            outcomes: dict[str, np.ndarray] = {}
             for method in methods:
                 progress.describe(f"{name}: {method}")
                 found = runner(config, name, method, keys)
-                first = found[compared] if first is None else first
+                outcomes[method] = found[compared]
                 summary = (
                     cases.summarize_rates(found)
                     if study == "rates"
                     else cases.summarize_discrete(config, found)
                 )
-                cells[method] = summary | {"p": cases.paired(found[compared], first)}
+                cells[method] = summary
                 record.save()
                 progress.advance(1)
+            for method in methods:
+                cells[method]["p"] = {
+                    reference: cases.paired(outcomes[method], outcomes[reference])
+                    for reference in config.references
+                    if reference in outcomes and reference != method
+                }
             jax.clear_caches()  # every method and task compiles anew
     content = record.finish()
     table = out / "processes.md"
