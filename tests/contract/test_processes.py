@@ -12,7 +12,6 @@ from tests.contract.driver import generation, run, scan, start
 SIZE, DIMS, NUM_GENERATIONS = 16, 4, 5
 PROCESSES = {
     "log_normal": processes.LogNormal((1e-3, 1.0, 1e3, 1.0), 2.0),
-    "bits": processes.Categorical(2),
     "categories": processes.Categorical(5),
 }
 

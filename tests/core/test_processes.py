@@ -16,6 +16,15 @@ ALL = [Gaussian(), LogNormal(CENTER, SPREAD), Categorical(2, None), Categorical(
 LEVELS = [1e-4, 0.1, 0.5, 0.9, 0.999]
 
 
+# Compiled once for each process, not operation by operation.
+estimate_of, forward_of, reverse_step_of, step_probabilities_of = (
+    jax.jit(
+        lambda process, *arguments, name=name: getattr(process, name)(*arguments), static_argnums=0
+    )
+    for name in ("estimate", "forward", "reverse_step", "step_probabilities")
+)
+
+
 def name_of(process):
     return f"{type(process).__name__}{getattr(process, 'num_categories', '')}"
 
@@ -81,7 +90,7 @@ def brute_force(process, population, log_weights, alpha):
 @pytest.mark.parametrize("alpha", LEVELS)
 def test_estimate_is_the_posterior_by_brute_force(process, alpha, weights, key):
     population = population_of(process, key)
-    actual = process.estimate(population, weights, jnp.float32(alpha))
+    actual = estimate_of(process, population, weights, jnp.float32(alpha))
     assert actual.shape == (SIZE, process.num_coordinates(DIMS))
     expected = brute_force(process, np.asarray(population), weights, np.float64(np.float32(alpha)))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=3e-5 * np.abs(expected).max())
@@ -91,15 +100,15 @@ def test_estimate_is_the_posterior_by_brute_force(process, alpha, weights, key):
 def test_any_order_of_the_population(process, weights, key):
     population = population_of(process, key)
     order = jax.random.permutation(jax.random.fold_in(key, 1), SIZE)
-    straight = process.estimate(population, weights, jnp.float32(0.4))
-    shuffled = process.estimate(population[order], weights[order], jnp.float32(0.4))
+    straight = estimate_of(process, population, weights, jnp.float32(0.4))
+    shuffled = estimate_of(process, population[order], weights[order], jnp.float32(0.4))
     np.testing.assert_allclose(straight[order], shuffled, atol=1e-5)
 
 
 @each
 def test_all_noise_is_the_weighted_mean_of_all(process, weights, key):
     population = population_of(process, key)
-    actual = process.estimate(population, weights, jnp.float32(1e-8))
+    actual = estimate_of(process, population, weights, jnp.float32(1e-8))
     shares = np.exp(np.float64(weights))
     mean = shares @ np.array([statistic(process, x) for x in population]) / shares.sum()
     np.testing.assert_allclose(actual, np.tile(mean, (SIZE, 1)), atol=3e-3)
@@ -115,14 +124,14 @@ def test_no_noise_is_the_member_itself(process, alpha, key):
         # All distinct, which random bits need not be.
         bits = (np.arange(SIZE)[:, None] >> np.arange(DIMS)) & 1
         population = jnp.asarray(bits, jnp.float32)
-    actual = process.estimate(population, jnp.zeros(SIZE), jnp.float32(alpha))
+    actual = estimate_of(process, population, jnp.zeros(SIZE), jnp.float32(alpha))
     np.testing.assert_allclose(actual, process.coordinates(population), atol=1e-3)
     np.testing.assert_allclose(process.origin(actual), population, rtol=1e-2)
 
 
 def test_categories_have_probabilities(weights, key):
     process = Categorical(4, None)
-    estimate = process.estimate(population_of(process, key), weights, jnp.float32(0.3))
+    estimate = estimate_of(process, population_of(process, key), weights, jnp.float32(0.3))
     assert np.all(estimate >= 0)
     np.testing.assert_allclose(estimate.reshape(SIZE, DIMS, 4).sum(axis=-1), 1.0, atol=1e-5)
 
@@ -130,7 +139,7 @@ def test_categories_have_probabilities(weights, key):
 def test_no_more_loci_count_than_there_are(weights, key):
     population = population_of(Categorical(2), key)
     one, other, fewer = (
-        Categorical(2, loci).estimate(population, weights, jnp.float32(0.3))
+        estimate_of(Categorical(2, loci), population, weights, jnp.float32(0.3))
         for loci in (None, 2.0 * DIMS, DIMS / 2)
     )
     np.testing.assert_array_equal(one, other)
@@ -143,19 +152,18 @@ def test_the_names_of_categories_mean_nothing(weights, key):
     names = jnp.asarray([2.0, 0.0, 3.0, 1.0])
     renamed = names[population.astype(int)]
     one, other = (
-        process.estimate(x, weights, jnp.float32(0.3)).reshape(SIZE, DIMS, 4)
+        estimate_of(process, x, weights, jnp.float32(0.3)).reshape(SIZE, DIMS, 4)
         for x in (population, renamed)
     )
     np.testing.assert_allclose(one, other[:, :, names.astype(int)], atol=1e-5)
 
 
 def test_the_options_of_the_sum_arrive(weights, key):
-    # Anchors: the same as the posterior's own with them; all processes hand them on.
-    for process in ALL:
+    for process in (LogNormal(), Categorical(4)):
         population = population_of(process, key)
-        options = {"anchors": jnp.arange(6), "block_size": 4}
+        options = {"anchors": jnp.arange(6), "method": "exact", "block_size": 4}
         some = process.estimate(population, weights, jnp.float32(0.4), **options)
-        every = process.estimate(population, weights, jnp.float32(0.4))
+        every = estimate_of(process, population, weights, jnp.float32(0.4))
         assert some.shape == every.shape
         assert not np.allclose(some, every, atol=1e-3)
 
@@ -170,10 +178,10 @@ def test_prior_and_marginals_by_simulation(process, key):
     origin = jnp.tile(population_of(process, key, 1), (count, 1))
     keys = jax.random.split(key, 5)
     noise = [process.draw(k, (count, DIMS), jnp.float32) for k in keys[:4]]
-    half = process.forward(origin, 1.0, 0.5, noise[0])
-    twice = process.forward(half, 0.5, 0.2, noise[1])
-    once = process.forward(origin, 1.0, 0.2, noise[2])
-    nothing = process.forward(origin, 1.0, 1e-6, noise[3])
+    half = forward_of(process, origin, 1.0, 0.5, noise[0])
+    twice = forward_of(process, half, 0.5, 0.2, noise[1])
+    once = forward_of(process, origin, 1.0, 0.2, noise[2])
+    nothing = forward_of(process, origin, 1.0, 1e-6, noise[3])
     prior = population_of(process, keys[4], count)
 
     def moments(x):
@@ -192,7 +200,7 @@ def test_prior_and_marginals_by_simulation(process, key):
         np.testing.assert_allclose(moments(once)[1], np.sqrt(0.8), atol=5 / np.sqrt(2 * count))
     np.testing.assert_allclose(moments(once)[0], expected, atol=5 / np.sqrt(count))
     # No noise, no change.
-    same = process.forward(origin, 0.5, 0.5, noise[0])
+    same = forward_of(process, origin, 0.5, 0.5, noise[0])
     np.testing.assert_allclose(same, origin, rtol=1e-5)
 
 
@@ -213,7 +221,7 @@ def test_reversed_process_by_enumeration(num_categories, alpha, alpha_next, rng)
         expected[a, x] += truth[b] * step[x, a] * total_next[b, x] / total[b, a]
     present = jnp.arange(num_categories, dtype=jnp.float32)[:, None]
     estimate = jnp.tile(jnp.asarray(truth, jnp.float32), (num_categories, 1))
-    actual = process.step_probabilities(present, estimate, alpha, alpha_next, 1.0)
+    actual = step_probabilities_of(process, present, estimate, alpha, alpha_next, 1.0)
     np.testing.assert_allclose(actual[:, 0], expected, atol=2e-5)
 
 
@@ -228,7 +236,7 @@ def test_with_the_true_posterior_marginals_are_the_forward_ones(
     marginal = joint.sum(axis=0)
     estimate = jnp.asarray((joint / marginal).T, jnp.float32)
     present = jnp.arange(3, dtype=jnp.float32)[:, None]
-    step = process.step_probabilities(present, estimate, alpha, alpha_next, noise_scale)[:, 0]
+    step = step_probabilities_of(process, present, estimate, alpha, alpha_next, noise_scale)[:, 0]
     np.testing.assert_allclose(step.sum(axis=1), 1.0, atol=2e-5)
     np.testing.assert_allclose(
         marginal @ np.float64(step), alpha_next * origins + (1 - alpha_next) / 3, atol=2e-5
@@ -240,8 +248,9 @@ def test_samples_have_the_probabilities_of_the_step(noise_scale, key, rng):
     process, count = Categorical(3), 40_000
     estimate = jnp.asarray(rng.dirichlet(np.ones(3), size=(1, 2)).reshape(1, 6), jnp.float32)
     present = jnp.asarray([[0.0, 2.0]])
-    expected = process.step_probabilities(present, estimate, 0.2, 0.6, noise_scale)[0]
-    moved = process.reverse_step(
+    expected = step_probabilities_of(process, present, estimate, 0.2, 0.6, noise_scale)[0]
+    moved = reverse_step_of(
+        process,
         jnp.tile(present, (count, 1)),
         jnp.tile(estimate, (count, 1)),
         0.2,
