@@ -10,7 +10,7 @@ from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
 from diffevo.algorithms.niching import NichingDiffusionEvolution
-from diffevo.core import schedules, weighting
+from diffevo.core import processes, schedules, weighting
 from diffevo.optimize import Modes, Result, maximize, minimize
 
 __version__ = "0.1.0"
@@ -26,6 +26,7 @@ __all__ = [
     "conditions",
     "maximize",
     "minimize",
+    "processes",
     "schedules",
     "weighting",
 ]

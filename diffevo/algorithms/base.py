@@ -5,6 +5,7 @@ Shape letters: N population, D dimensions of the flat genome.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -122,6 +123,7 @@ def take_in(
     population_size: int,
     solution: SolutionSpec,
     fallback: Array | None = None,
+    admit: Callable[[Array], Array] | None = None,
 ) -> tuple[Array, Array]:
     """Genomes (N, D) and fitness (N,) of an evaluated population: checked, and all finite.
 
@@ -131,12 +133,15 @@ def take_in(
         population_size: N.
         solution: structure of one solution.
         fallback: genomes (N, D) that replace rows which are not finite; None is zero.
+        admit: turns values outside the search's domain into NaN; None admits all.
 
     Raises:
         ValueError: a shape or structure does not fit.
     """
     genomes = solution.ravel(population, population_size)
     fitness = check_fitness(fitness, population_size, genomes.dtype)
+    if admit is not None:
+        genomes = admit(genomes)
     return contain(genomes, fitness, jnp.zeros_like(genomes) if fallback is None else fallback)
 
 

@@ -3,7 +3,8 @@ r"""Diffusion Evolution: every generation is one reverse-diffusion step of the p
 Each member x_t is read as a noisy copy sqrt(alpha_t) x_0 + sqrt(1 - alpha_t) eps of an origin x_0
 whose density is a function g of its fitness. The origin is estimated by the posterior mean over
 the evaluated population (`diffevo.core.posterior`, eq. 8 and 9), and the population takes one
-reverse step towards it (`diffevo.core.ddim`, eq. 5 and 10).
+reverse step towards it (`diffevo.core.ddim`, eq. 5 and 10). Other kinds of noise, for positive
+numbers and for categories, are other processes (`diffevo.core.processes`) of the same algorithm.
 
 Shape letters: N population, D genome dimensions, d latent dimensions, T generations.
 
@@ -23,8 +24,8 @@ from jax import Array
 
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
-from diffevo.core import archive, ddim, posterior, projection, schedules
-from diffevo.core.noise import standard_normal
+from diffevo.core import archive, posterior, projection, schedules
+from diffevo.core.processes import Gaussian, Process
 from diffevo.core.weighting import ScaleFree, Weighting
 
 
@@ -68,6 +69,7 @@ class _AnalyticDenoising(abc.ABC):
     num_schedule_steps: int | None = None
     weighting: Weighting = dataclasses.field(default_factory=ScaleFree)
     after_schedule: Literal["renoise", "stop"] = "renoise"
+    process: Process = dataclasses.field(default_factory=Gaussian)
     method: posterior.Method = "auto"
     num_anchors: int | None = None
     block_size: int | None = None
@@ -84,6 +86,9 @@ class _AnalyticDenoising(abc.ABC):
             )
         if not callable(self.weighting):
             raise ValueError(f"weighting: expected a Weighting, got {self.weighting!r}")
+        if not isinstance(self.process, Process) or isinstance(self.process, type):
+            raise ValueError(f"process: expected a Process, got {self.process!r}")
+        self.process.check(self.num_dims)
         posterior.check_options(
             self.population_size,
             self._num_kernel_dims,
@@ -120,7 +125,7 @@ class _AnalyticDenoising(abc.ABC):
 
     @functools.partial(jax.jit, static_argnames="self")
     def sample_population(self, key: Array) -> PyTree:
-        """Draw the initial population from N(0, I).
+        """Draw the initial population: the process's prior, by default N(0, I).
 
         Args:
             key: random key, consumed.
@@ -128,7 +133,8 @@ class _AnalyticDenoising(abc.ABC):
         Returns:
             A population: the template's structure with a leading axis N.
         """
-        return base.sample_population(key, self.population_size, self.solution)
+        shape = (self.population_size, self.num_dims)
+        return self.solution.unravel(self.process.sample_prior(key, shape, self.solution.dtype))
 
     @functools.partial(jax.jit, static_argnames="self")
     def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
@@ -136,7 +142,8 @@ class _AnalyticDenoising(abc.ABC):
 
         Args:
             key: random key, consumed (the latent variant draws its projection).
-            population: leaves (N, ...), about unit Gaussian: the noise that the schedule removes.
+            population: leaves (N, ...), about the process's prior (by default a unit Gaussian):
+                the noise that the schedule removes.
             fitness: shape (N,), lower is better, NaN is failed.
             params: see `Params`.
 
@@ -147,7 +154,15 @@ class _AnalyticDenoising(abc.ABC):
             ValueError: a shape or structure does not fit.
         """
         del params
-        genomes, fitness = base.take_in(population, fitness, self.population_size, self.solution)
+        shape = (self.population_size, self.process.num_coordinates(self.num_dims))
+        genomes, fitness = base.take_in(
+            population,
+            fitness,
+            self.population_size,
+            self.solution,
+            self.process.origin(jnp.zeros(shape, self.solution.dtype)),
+            self.process.admit,
+        )
         best_solution, best_fitness = base.first_best(genomes, fitness)
         return State(
             population=genomes,
@@ -168,10 +183,11 @@ class _AnalyticDenoising(abc.ABC):
             params: see `Params`.
 
         Returns:
-            A population of estimates: leaves (N, ...).
+            A population of estimates: leaves (N, ...); of categories, the most probable ones.
         """
         level, _, _ = self._plan(state, params)
-        return self.solution.unravel(self._denoise(key, state, params, level))
+        estimate = self._denoise(key, state, params, level)
+        return self.solution.unravel(self.process.origin(estimate))
 
     @functools.partial(jax.jit, static_argnames="self")
     def ask(self, key: Array, state: State, params: Params) -> tuple[PyTree, State]:
@@ -191,14 +207,15 @@ class _AnalyticDenoising(abc.ABC):
             (population to evaluate, state).
         """
         level, next_level, renoise = self._plan(state, params)
-        x0 = self._denoise(key, state, params, level)
+        genomes = state.population
+        estimate = self._denoise(key, state, params, level)
         noise_key, _ = jax.random.split(key)
-        noise = standard_normal(noise_key, x0.shape, x0.dtype)
-        moved = ddim.reverse_step(
-            state.population, x0, level, next_level, noise, params.noise_scale
+        noise = self.process.draw(noise_key, genomes.shape, genomes.dtype)
+        moved = self.process.reverse_step(
+            genomes, estimate, level, next_level, noise, params.noise_scale
         )
         if self.after_schedule == "renoise":
-            noisier = ddim.forward(state.population, params.alphas[-1], next_level, noise)
+            noisier = self.process.forward(genomes, params.alphas[-1], next_level, noise)
             moved = jnp.where(renoise, noisier, moved)
         else:
             moved = jnp.where(
@@ -221,15 +238,20 @@ class _AnalyticDenoising(abc.ABC):
             params: see `Params`.
 
         Returns:
-            (state, metrics): `diffevo.algorithms.base.summarize` and ``alpha``, the signal level of
-            the told population.
+            (state, metrics): `diffevo.algorithms.base.summarize`, with the diversity in the
+            process's coordinates, and ``alpha``, the signal level of the told population.
 
         Raises:
             ValueError: a shape or structure does not fit.
         """
         del key
         genomes, fitness = base.take_in(
-            population, fitness, self.population_size, self.solution, state.population
+            population,
+            fitness,
+            self.population_size,
+            self.solution,
+            state.population,
+            self.process.admit,
         )
         best_solution, best_fitness = archive.update_best(
             state.best_solution, state.best_fitness, genomes, fitness
@@ -241,7 +263,8 @@ class _AnalyticDenoising(abc.ABC):
             best_solution=best_solution,
             best_fitness=best_fitness,
         )
-        metrics = base.summarize(genomes, fitness, best_fitness, state.generation)
+        coordinates = self.process.coordinates(genomes)
+        metrics = base.summarize(coordinates, fitness, best_fitness, state.generation)
         level, _, _ = self._plan(state, params)
         return state, metrics | {"alpha": level}
 
@@ -262,18 +285,19 @@ class _AnalyticDenoising(abc.ABC):
         return params.alphas[now], params.alphas[jnp.minimum(then, last)], renoise
 
     def _denoise(self, key: Array, state: State, params: Params, alpha: Array) -> Array:
-        """Estimated origins (N, D) of the evaluated population at level alpha."""
+        """The process's estimate (N, C) of the evaluated population's origins at level alpha."""
         _, anchor_key = jax.random.split(key)
-        log_weights = self.weighting(state.fitness, state.population, params.temperature)
+        coordinates = self.process.coordinates(state.population)
+        log_weights = self.weighting(state.fitness, coordinates, params.temperature)
         latent = None
         if state.projection is not None:
-            latent = projection.project(state.projection, state.population)
+            latent = projection.project(state.projection, coordinates)
         anchors = None
         if self.num_anchors is not None:
             anchors = jax.random.choice(
                 anchor_key, self.population_size, (self.num_anchors,), replace=False
             )
-        return posterior.estimate_x0(
+        return self.process.estimate(
             state.population,
             log_weights,
             alpha,
@@ -297,6 +321,8 @@ class DiffusionEvolution(_AnalyticDenoising):
         num_schedule_steps: accelerated sampling: build this many steps, keep T of them.
         weighting: how fitness becomes weight; scale-free by default (`diffevo.weighting`).
         after_schedule: what `ask` does past generation T: "renoise" and go on, or "stop" moving.
+        process: what noise is: `Gaussian`, `LogNormal` for positive numbers, `Categorical` for bits
+            and categories (`diffevo.processes`).
         method: how the posterior mean is summed: "auto", "exact" or "grid"
             (`diffevo.core.posterior.estimate_x0`).
         num_anchors: sum over this many members, drawn anew each generation, instead of all.
@@ -313,4 +339,4 @@ class DiffusionEvolution(_AnalyticDenoising):
 
     @property
     def _num_kernel_dims(self) -> int:
-        return self.num_dims
+        return self.process.num_coordinates(self.num_dims)

@@ -15,6 +15,7 @@ from jax import Array
 
 from diffevo.algorithms import base
 from diffevo.algorithms.diffusion_evolution import _AnalyticDenoising
+from diffevo.core.processes import Categorical
 from diffevo.core.projection import random_projection
 
 
@@ -39,12 +40,18 @@ class LatentDiffusionEvolution(_AnalyticDenoising):
         base.check_int("num_latent_dims", self.num_latent_dims)
         object.__setattr__(self, "num_latent_dims", int(self.num_latent_dims))
         super().__post_init__()
+        if isinstance(self.process, Categorical):
+            # Projected indicators have no Hamming distance, on which the kernel rests.
+            raise ValueError(
+                "process: expected one of real numbers with a latent projection, "
+                f"got {self.process!r}"
+            )
 
     def _draw_projection(self, key: Array) -> Array:
         return random_projection(
             key,
             self.num_latent_dims,
-            self.num_dims,
+            self.process.num_coordinates(self.num_dims),
             normalize=self.normalize_projection,
             dtype=self.solution.dtype,
         )

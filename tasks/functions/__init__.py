@@ -1,4 +1,4 @@
-"""Closed-form functions: the papers' benchmark, double peaks static and moving, BBOB, niching."""
+"""Closed-form functions: benchmarks, double peaks, BBOB, niching, reaction rates, bits."""
 
 from tasks.functions.bbob import BBOB, BBOB_FUNCTIONS, bbob
 from tasks.functions.benchmark import (
@@ -13,12 +13,23 @@ from tasks.functions.benchmark import (
 )
 from tasks.functions.cec2013 import CEC2013, CEC2013_FUNCTIONS, cec2013
 from tasks.functions.composed import Composed, basin_shares, composed
+from tasks.functions.discrete import (
+    NK,
+    Ising,
+    LeadingOnes,
+    OneMax,
+    ising,
+    leading_ones,
+    nk,
+    onemax,
+)
 from tasks.functions.double_peak import (
     DoublePeak,
     double_peak,
     dynamic_double_peak,
     oscillating_double_peak,
 )
+from tasks.functions.rates import Rates, rates
 from tasks.functions.rotated import RotatedRastrigin, rotated_rastrigin
 from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
 
@@ -27,11 +38,16 @@ __all__ = [
     "BBOB_FUNCTIONS",
     "CEC2013",
     "CEC2013_FUNCTIONS",
+    "NK",
     "RASTRIGIN_TARGETS",
     "TABLE1",
     "Benchmark",
     "Composed",
     "DoublePeak",
+    "Ising",
+    "LeadingOnes",
+    "OneMax",
+    "Rates",
     "RotatedRastrigin",
     "TwoPeaks",
     "ackley",
@@ -43,8 +59,13 @@ __all__ = [
     "double_peak",
     "dynamic_double_peak",
     "himmelblau",
+    "ising",
+    "leading_ones",
+    "nk",
+    "onemax",
     "oscillating_double_peak",
     "rastrigin",
+    "rates",
     "rosenbrock",
     "rotated_rastrigin",
     "two_peaks",

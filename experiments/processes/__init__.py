@@ -1,0 +1,1 @@
+"""Forward processes other than the Gaussian one."""
