@@ -33,7 +33,7 @@ class Config:
         budget: evaluations for each dimension: budget * D a run.
         methods: names of `methods.METHODS`; what has no file yet is run, in this order.
         port_methods: methods that are run on evosax's port of the functions too, in float32.
-        port_chunk: generations between two looks whether all instances are done, there.
+        port_chunk: generations in one scan there; between two it is looked whether all runs are over.
         population_size: of evosax's Diffusion Evolution and Differential Evolution.
         sv_populations: of SV-CMA-ES, each of CMA-ES's own size.
         reference: method that the others are compared with, pair by pair.
@@ -50,7 +50,7 @@ class Config:
     budget: int = 10_000
     methods: tuple[str, ...] = METHODS
     port_methods: tuple[str, ...] = ("ours", "evosax_diffusion", "evosax_cma_es")
-    port_chunk: int = 20
+    port_chunk: int = 500
     population_size: int = 256
     sv_populations: int = 4
     reference: str = "pycma_bipop"
