@@ -4,6 +4,7 @@ The same files as of ``python -m experiments run bbob``, which goes on from what
 """
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import tyro
 from rich.console import Console
 
 from experiments import registry
+from experiments.bbob import coco
 from experiments.bbob import run as study
 from experiments.bbob.config import Config
 from experiments.common import results
@@ -38,6 +40,10 @@ class Part:
     out: Path | None = None
     """Folder of the results; the default is the study's own."""
 
+    observe: Path | None = None
+    """Folder for the logs of COCO's own observer, below exdata, of what has to be run; for
+    `python -m cocopp`."""
+
     summary: tyro.conf.FlagCreatePairsOff[bool] = False
     """Run nothing: tables and figures of the files that are there."""
 
@@ -59,10 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         functions=part.functions,
         port_methods=part.port_methods,
     )
+    observers = {}
+    if part.observe is not None:
+        out = out.resolve()
+        part.observe.mkdir(parents=True, exist_ok=True)
+        os.chdir(part.observe)  # COCO writes into the working directory
+        observers = {name: coco.make_observer(name, name) for name in part.methods}
     # One line a file, for a log.
     start = time.perf_counter()
     for job in study.jobs(config):
-        ran = study.make_cells(config, [job], out / "cells", Progress())
+        ran = study.make_cells(config, [job], out / "cells", Progress(), observers)
         seconds = time.perf_counter() - start
         text = f"{seconds:8.0f} s {job.suite} {job.method} {job.num_dims}-D f{job.function}"
         print(text if ran else f"{text}: was there", flush=True)

@@ -13,7 +13,6 @@ continuous optimizers in a black-box setting", Optimization Methods and Software
 import contextlib
 import functools
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,10 @@ class Run:
         problem: callable on a point (D,), returns a number; COCO's or any other.
         f_opt: its smallest value.
         budget: evaluations, >= 1.
+        keep: all points, in ``points``.
     """
 
-    def __init__(self, problem: Any, f_opt: float, budget: int):
+    def __init__(self, problem: Any, f_opt: float, budget: int, keep: bool = False):
         if budget < 1:
             raise ValueError(f"budget: expected an int >= 1, got {budget}")
         self.problem = problem
@@ -48,6 +48,7 @@ class Run:
         self.best = np.inf
         self.hits: list[int] = []
         self.owner: Any = None
+        self.points: list[np.ndarray] | None = [] if keep else None
         self._goals = (*TARGETS.tolist(), -np.inf)
 
     @property
@@ -65,6 +66,8 @@ class Run:
             raise Finished
         value = self.problem(point)
         self.evaluations += 1
+        if self.points is not None:
+            self.points.append(np.array(point))
         gap = value - self.f_opt
         if gap < self.best:
             self.best = gap
@@ -118,9 +121,15 @@ def optimum(function: int, num_dims: int, instance: int) -> tuple[tuple[float, .
     return tuple(point.tolist()), value
 
 
+def _open(function: int, num_dims: int, instance: int) -> tuple[Any, Any]:
+    """A fresh problem and the suite that it lives in."""
+    suite = _suite(function, num_dims, (instance,))
+    return suite.get_problem(0), suite
+
+
 def open_runs(
-    function: int, num_dims: int, instances: tuple[int, ...], budget: int, observer: Any = None
-) -> Iterator[Run]:
+    function: int, num_dims: int, instances: tuple[int, ...], budget: int, keep: bool = False
+) -> list[Run]:
     """A fresh run of every instance of a function.
 
     Args:
@@ -128,8 +137,7 @@ def open_runs(
         num_dims: 2, 3, 5, 10, 20 or 40.
         instances: numbers >= 1.
         budget: evaluations of each.
-        observer: from `make_observer`; its files are complete once the runs are closed, by their
-            ``problem.free()``.
+        keep: the points too, for `observe`.
 
     Raises:
         ValueError: COCO has no such problem.
@@ -139,15 +147,27 @@ def open_runs(
         raise ValueError(f"function: expected 1 to 24, got {function}")
     if num_dims not in (2, 3, 5, 10, 20, 40):
         raise ValueError(f"num_dims: expected 2, 3, 5, 10, 20 or 40, got {num_dims}")
+    runs = []
     for instance in instances:
         value = optimum(function, num_dims, instance)[1]
-        suite = _suite(function, num_dims, (instance,))
-        problem = suite.get_problem(0)
-        if observer is not None:
-            problem.observe_with(observer)
-        run = Run(problem, value, budget)
+        problem, suite = _open(function, num_dims, instance)
+        run = Run(problem, value, budget, keep)
         run.owner = suite  # a problem of a suite that was freed crashes the process
-        yield run
+        runs.append(run)
+    return runs
+
+
+def observe(run: Run, function: int, num_dims: int, instance: int, observer: Any) -> None:
+    """Evaluate the points of a run once more under COCO's observer.
+
+    COCO observes one problem at a time, the searches in step go on with all of them at once.
+    """
+    problem, suite = _open(function, num_dims, instance)
+    problem.observe_with(observer)
+    for point in run.points or ():
+        problem(point)
+    problem.free()
+    del suite
 
 
 def make_observer(folder: str, algorithm: str) -> Any:

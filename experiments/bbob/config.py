@@ -33,7 +33,7 @@ class Config:
         budget: evaluations for each dimension: budget * D a run.
         methods: names of `methods.METHODS`; what has no file yet is run, in this order.
         port_methods: methods that are run on evosax's port of the functions too, in float32.
-        port_chunk: generations in one scan there; between two it is looked whether all runs are over.
+        port_chunk: generations of one scan there; between two it is looked whether all are over.
         population_size: of evosax's Diffusion Evolution and Differential Evolution.
         sv_populations: of SV-CMA-ES, each of CMA-ES's own size.
         reference: method that the others are compared with, pair by pair.

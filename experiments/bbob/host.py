@@ -42,7 +42,7 @@ def pycma(run: Run, num_dims: int, generator: np.random.Generator, **options: An
 
 
 def scipy_de(run: Run, num_dims: int, generator: np.random.Generator) -> None:
-    """scipy's differential evolution with its defaults: 15 D members, polished by L-BFGS-B."""
+    """Scipy's differential evolution with its defaults: 15 D members, polished by L-BFGS-B."""
     import scipy.optimize
 
     def value(point: np.ndarray) -> float:

@@ -72,9 +72,9 @@ def solve(
         number = 0
         while True:
             values = np.zeros(points.shape[:2])
-            for run, row, where in zip(runs, values, np.asarray(points), strict=True):
+            for index, (run, where) in enumerate(zip(runs, np.asarray(points), strict=True)):
                 if not run.finished:
-                    row[:] = run.batch(where)
+                    values[index] = run.batch(where)
             if all(run.finished for run in runs):
                 return
             fitness = jnp.asarray(values)

@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from experiments.bbob import cells, coco, host
@@ -62,10 +63,11 @@ def head(config: Config, job: Job) -> cells.Cell:
     }
 
 
-def solve(config: Config, job: Job) -> list[coco.Run]:
-    """Run a job on COCO's functions; the runs are over."""
+def solve(config: Config, job: Job, observer: Any = None) -> list[coco.Run]:
+    """Run a job on COCO's functions, under COCO's observer if there is one; the runs are over."""
     numbers = instances(config, job.num_dims)
-    runs = list(coco.open_runs(job.function, job.num_dims, numbers, config.budget * job.num_dims))
+    budget = config.budget * job.num_dims
+    runs = coco.open_runs(job.function, job.num_dims, numbers, budget, observer is not None)
     seeds = [(config.seed, job.function, job.num_dims, number) for number in numbers]
     if job.method in host.HOST:
         host.solve(job.method, runs, job.num_dims, seeds)
@@ -73,6 +75,9 @@ def solve(config: Config, job: Job) -> list[coco.Run]:
         from experiments.bbob import lockstep
 
         lockstep.solve(config, job.method, runs, job.num_dims, seeds)
+    if observer is not None:
+        for run, number in zip(runs, numbers, strict=True):
+            coco.observe(run, job.function, job.num_dims, number, observer)
     return runs
 
 
@@ -87,7 +92,13 @@ def _origin(config: Config) -> dict[str, Any]:
     }
 
 
-def make_cells(config: Config, wanted: Iterable[Job], folder: Path, progress: Progress) -> int:
+def make_cells(
+    config: Config,
+    wanted: Iterable[Job],
+    folder: Path,
+    progress: Progress,
+    observers: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
     """Run the jobs that have no results file yet; returns how many were run.
 
     Args:
@@ -95,6 +106,7 @@ def make_cells(config: Config, wanted: Iterable[Job], folder: Path, progress: Pr
         wanted: in this order.
         folder: of the results files.
         progress: begun by the caller; advanced by one a job.
+        observers: COCO's, by method; what has a results file already is not observed.
     """
     origin, done = _origin(config), 0
     for job in wanted:
@@ -103,7 +115,7 @@ def make_cells(config: Config, wanted: Iterable[Job], folder: Path, progress: Pr
             progress.describe(f"{job.suite} {job.method} {job.num_dims}-D f{job.function}")
             start = time.perf_counter()
             if job.suite == COCO:
-                runs = solve(config, job)
+                runs = solve(config, job, observers.get(job.method))
             else:
                 from experiments.bbob import port
 
@@ -150,7 +162,8 @@ def finish(config: Config, record: results.Record, out: Path, progress: Progress
     content = record.finish()
     table = out / "bbob.md"
     results.write_text(table, report.markdown(content))
-    progress.print(report.terminal(content))
+    for shown in report.terminal(content):
+        progress.print(shown)
     for path in (record.path, table, *written):
         progress.print(f"wrote {path}")
     return content
