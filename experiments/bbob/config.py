@@ -60,7 +60,7 @@ class Config:
 
 SMOKE = Config(
     repetitions=2,
-    functions=(1, 21),
+    functions=(1,),
     dimensions=(2,),
     budget=150,
     methods=("ours", "pycma_bipop", "pycma_single", "random"),

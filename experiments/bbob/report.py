@@ -130,8 +130,8 @@ def markdown(content: dict[str, Any]) -> str:
         "A pair is a function (of one instance) with one of the 51 target precisions 10^2, "
         f"10^1.8, ..., 10^-8; solved within {config['budget']:g} D evaluations. Expected running "
         "time (ERT): evaluations of all runs until the target or their end, for each run that hit "
-        "it; in brackets the runs that did, where not all; -: none did. (n f): so many functions of "
-        "the group have been run.\n\n"
+        "it; in brackets the runs that did, where not all; -: none did. (n f): so many functions "
+        "of the group have been run.\n\n"
         f"\\* {aggregate.published()['source']} A stand-in: other instances, larger budgets, not a "
         "rerun.\n"
     )
