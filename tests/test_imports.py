@@ -32,8 +32,15 @@ MAY_IMPORT = {
 
 # Packages of the extra `experiments`, and the only files that may import them.
 OPTIONAL = {
-    "cma": ("experiments/common/baselines",),
-    "evosax": ("experiments/common/baselines", "experiments/performance", "tasks/functions/bbob"),
+    "cma": ("experiments/common/baselines", "experiments/bbob/host"),
+    "coco-experiment": ("experiments/bbob/coco",),
+    "cocopp": (),  # a command: it reads the logs that COCO's observer writes
+    "evosax": (
+        "experiments/common/baselines",
+        "experiments/performance",
+        "experiments/bbob/searches",
+        "tasks/functions/bbob",
+    ),
     "gymnax": ("tasks/rl/cartpole",),
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),
@@ -44,7 +51,7 @@ OPTIONAL = {
 }
 
 # `import name` is not always `pip install name`.
-DISTRIBUTION = {"PIL": "pillow", "mpl_toolkits": "matplotlib"}
+DISTRIBUTION = {"PIL": "pillow", "cocoex": "coco-experiment", "mpl_toolkits": "matplotlib"}
 
 
 @functools.cache
