@@ -200,7 +200,7 @@ def test_a_rival_in_jax_beats_random_search_on_coco_s_sphere(name: str):
 @pytest.mark.parametrize("name", ["ours", "evosax_diffusion"])
 def test_diffusion_on_coco_improves_on_its_start_and_can_be_repeated(name: str):
     config = dataclasses.replace(SMOKE, budget=2000, population_size=64)
-    job = run.Job("coco", name, 2, 1)
+    job = run.Job("coco", name, 5, 1)  # in 2 dimensions a lucky start can be the best
     runs = run.solve(config, job)
     assert all(one.finished for one in runs)
     assert all(one.hits[-1] > 10 * config.population_size for one in runs)
