@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.bbob import aggregate, cells, coco, host, port, run
+from experiments.bbob import aggregate, cells, coco, host, lockstep, port, run
 from experiments.bbob.coco import TARGETS, Finished, Run
 from experiments.bbob.config import SMOKE, Config
 
@@ -198,10 +198,16 @@ def test_a_rival_in_jax_beats_random_search_on_coco_s_sphere(name: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ours", "evosax_diffusion"])
-def test_diffusion_on_coco_improves_on_its_start_and_can_be_repeated(name: str):
+def test_diffusion_on_coco_improves_its_population_and_can_be_repeated(name: str):
+    # The population, not the best: in few dimensions a lucky start can stay that.
     config = dataclasses.replace(SMOKE, budget=2000, population_size=64)
-    job = run.Job("coco", name, 5, 1)  # in 2 dimensions a lucky start can be the best
-    runs = run.solve(config, job)
-    assert all(one.finished for one in runs)
-    assert all(one.hits[-1] > 10 * config.population_size for one in runs)
-    assert [one.hits for one in runs] == [one.hits for one in run.solve(config, job)]
+    optimum = np.array(coco.optimum(1, 5, 1)[0])
+    hits = []
+    for _ in range(2):
+        (one,) = coco.open_runs(1, 5, (1,), 10_000, keep=True)
+        lockstep.solve(config, name, [one], 5, [(1, 2)])
+        assert one.evaluations == 10_000
+        hits.append(one.hits)
+        gaps = np.sum((np.array(one.points) - optimum) ** 2, axis=1)
+        assert np.median(gaps[-64:]) < 0.8 * np.median(gaps[:64])
+    assert hits[0] == hits[1]
