@@ -32,11 +32,18 @@ MAY_IMPORT = {
 
 # Packages of the extra `experiments`, and the only files that may import them.
 OPTIONAL = {
-    "cma": ("experiments/common/baselines", "experiments/niching/methods"),
+    "cma": (
+        "experiments/common/baselines",
+        "experiments/niching/methods",
+        "experiments/bbob/host",
+    ),
+    "coco-experiment": ("experiments/bbob/coco",),
+    "cocopp": (),  # a command: it reads the logs that COCO's observer writes
     "evosax": (
         "experiments/common/baselines",
         "experiments/performance",
         "experiments/niching/methods",
+        "experiments/bbob/searches",
         "tasks/functions/bbob",
     ),
     "gymnax": ("tasks/rl/cartpole",),
@@ -49,7 +56,7 @@ OPTIONAL = {
 }
 
 # `import name` is not always `pip install name`.
-DISTRIBUTION = {"PIL": "pillow", "mpl_toolkits": "matplotlib"}
+DISTRIBUTION = {"PIL": "pillow", "cocoex": "coco-experiment", "mpl_toolkits": "matplotlib"}
 
 
 @functools.cache

@@ -15,7 +15,7 @@ re-noised at once, by one of four proposals:
 
 Before a scout or a combination becomes a chain, samples between it and the nearest known optimum
 tell whether a ridge separates them (the hill-valley test). The proposal with the best (optimistic)
-rate of discoveries per evaluation is chosen; while nothing is discovered, slow chains get half.
+rate of discoveries per evaluation is chosen, so all are tried while nothing is discovered.
 
 With one chain this is a restarted evolution strategy of the CMA-ES kind; with many it is a niching
 method. All decisions depend on ranks, on differences of fitness relative to the landscape's, and on
@@ -111,8 +111,9 @@ class Params(struct.PyTreeNode):
 
     Attributes:
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
-        slow_share: weight of slow chains beside that of each other proposal; 3 gives them half of
-            the evaluations while nothing is discovered, 0 forbids them.
+        scout_share: weight of scouts beside that of rays and of combinations, which is 1: while
+            nothing is discovered, evaluations are divided by these weights.
+        slow_share: weight of slow chains; 0 forbids them.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
@@ -123,6 +124,7 @@ class Params(struct.PyTreeNode):
     """
 
     initial_scale: Array
+    scout_share: Array
     slow_share: Array
     discovery_memory: Array
     shrinkage: Array
@@ -231,6 +233,7 @@ class NichingDiffusionEvolution:
 
         return Params(
             initial_scale=number(0.4),
+            scout_share=number(3.0),
             slow_share=number(3.0),
             discovery_memory=number(1.0),
             shrinkage=number(4.0),
@@ -530,10 +533,13 @@ class NichingDiffusionEvolution:
         chains, size = state.chains, self.num_samples
         any_known = jnp.any(state.optima.filled)
 
-        # scout: the best sample. First and slow chains start wide, the others at any scale.
+        # scout: the best sample. First and slow chains start wide, and half of the others: a narrow
+        # one comes to where it is, a wide one passes over small scales.
         best = jnp.argmin(fitness, axis=1)
-        exponent = jax.random.uniform(key, chains.slowness.shape, fitness.dtype) ** 2
+        scale_key, wide_key = jax.random.split(key)
+        exponent = jax.random.uniform(scale_key, chains.slowness.shape, fitness.dtype) ** 2
         wide = (chains.slowness > 1) | (state.generation == 0)
+        wide = wide | jax.random.bernoulli(wide_key, 0.5, wide.shape)
         scale = params.initial_scale * jnp.where(wide, 1.0, 10.0 ** (-2.0 * exponent))
         mean, value = _pick(genomes, best), _pick(fitness, best)
         bridged = any_known & (chains.slowness == 1)
@@ -618,8 +624,9 @@ class NichingDiffusionEvolution:
             axis=1,
         )
         heading = heading | self._led(chains, width, denoising)
-        # On a quadratic, the way down that is left is less than D times the samples' spread.
-        behind = best - num_dims * spread > record + params.mode_tolerance * state.scale
+        # On a quadratic, the way down that is left is less than D times the samples' spread; more
+        # while the metric has not been learned.
+        behind = best - 5.0 * num_dims * spread > record + params.mode_tolerance * state.scale
         # A slow chain passes over optima: what it is near to does not tell where it will end.
         doomed = denoising & ((heading & (chains.slowness == 1)) | behind)
         since = jnp.where(doomed, jnp.maximum(chains.doomed_width, width), 0.0)
@@ -724,7 +731,12 @@ class NichingDiffusionEvolution:
         num_good = jnp.sum(good)
         one = jnp.ones((), dtype)
         shares = jnp.stack(
-            [one, one * (num_good >= 1), one * (num_good >= 3), params.slow_share.astype(dtype)]
+            [
+                params.scout_share.astype(dtype),
+                one * (num_good >= 1),
+                one * (num_good >= 3),
+                params.slow_share.astype(dtype),
+            ]
         )
 
         def choose(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:

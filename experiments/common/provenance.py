@@ -23,6 +23,7 @@ PACKAGES = (
     "evosax",
     "ribs",
     "cma",
+    "coco-experiment",
     "matplotlib",
 )
 

@@ -166,24 +166,32 @@ class BBOB:
     def __call__(self, genomes: jax.Array) -> jax.Array:
         """Value above the optimum, f(5 genome) - f_opt: (N, D) -> (N,), lower is better."""
         check_points("genomes", genomes, self.num_dims)
+        return evaluate(self.function, self.instance, self.scaling * genomes)
+
+    @property
+    def instance(self) -> Instance:
+        """Shift and rotations as `evaluate` takes them."""
         instance = draw_instance(self.num_dims, self.seed)
         if self.function.startswith("gallagher"):
             # evosax seeds the lesser peaks with Q[0, 0], for which it has no other use, cut down
             # to an integer: 0 for every rotation. With the seed in its place, instances differ.
             instance = instance._replace(Q=np.full_like(instance.Q, self.seed % 2**24))
-        return _evaluate(self.function, instance, self.scaling * genomes)
+        return instance
 
 
 @functools.partial(jax.jit, static_argnames="function")  # one compilation for all seeds
-def _evaluate(function: str, instance: Instance, points: jax.Array) -> jax.Array:
-    """Evosax's function value plus penalty, without f_opt: (N, D) -> (N,)."""
+def evaluate(function: str, instance: Instance, points: jax.Array) -> jax.Array:
+    """Evosax's function value plus penalty, without f_opt: points (N, D) -> (N,).
 
-    def evaluate(x: jax.Array) -> jax.Array:
+    The instance is traced: vmap over stacked ones runs a search on all of them at once.
+    """
+
+    def single(x: jax.Array) -> jax.Array:
         value, penalty = _problems().bbob_fns[function](x, *instance, points.shape[1])
         return value + penalty
 
     with _lenient():
-        fitness = jax.vmap(evaluate)(points).astype(points.dtype)
+        fitness = jax.vmap(single)(points).astype(points.dtype)
     return jnp.where(jnp.isnan(fitness), jnp.inf, fitness)  # NaN here is inf - inf or sin(inf)
 
 

@@ -11,7 +11,7 @@ import pytest
 problems = pytest.importorskip("evosax.problems")
 
 from tasks.functions import BBOB, BBOB_FUNCTIONS, bbob  # noqa: E402
-from tasks.functions.bbob import Instance, _evaluate, draw_instance  # noqa: E402
+from tasks.functions.bbob import Instance, draw_instance, evaluate  # noqa: E402
 
 N = 32
 TAU = 2 * np.pi
@@ -195,7 +195,7 @@ def test_gallagher_seeds_move_the_lesser_peaks():
     genomes = np.random.default_rng(5).uniform(-1, 1, size=(N, 2)).astype(np.float32)
     x_opt, R, _ = draw_instance(2, 0)
     first, second = (  # one shift, one rotation, two seeds
-        _evaluate(task.function, Instance(x_opt, R, np.full_like(R, seed)), 5 * genomes)
+        evaluate(task.function, Instance(x_opt, R, np.full_like(R, seed)), 5 * genomes)
         for seed in (0, 1)
     )
     np.testing.assert_allclose(first, task(jnp.asarray(genomes)), rtol=1e-5)

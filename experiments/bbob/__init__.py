@@ -1,0 +1,1 @@
+"""The 24 noiseless BBOB functions: run lengths beside CMA-ES with restarts."""
