@@ -68,11 +68,10 @@ def settings(config: Config, name: str, num_dims: int) -> dict[str, Any]:
     """
     generations = math.ceil(config.budget * num_dims / config.population_size)
     known: dict[str, dict[str, Any]] = {
-        # A stand-in until the study's own algorithm is there.
+        # What `diffevo.minimize` does by default.
         "ours": {
-            "algorithm": "DiffusionEvolution",
-            "population_size": config.population_size,
-            "num_generations": generations,
+            "algorithm": "NichingDiffusionEvolution",
+            "population_size": _own_size(num_dims),
         },
         # One denoising over the whole budget; start in U[-5, 5].
         "evosax_diffusion": {
@@ -105,9 +104,7 @@ def _build(name: str, num_dims: int, double: bool, **options: Any) -> Search:
     solution = jnp.zeros(num_dims, dtype)
     size = options["population_size"]
     if name == "ours":
-        ours = diffevo.DiffusionEvolution(
-            size, solution, num_generations=options["num_generations"]
-        )
+        ours = diffevo.NichingDiffusionEvolution(size, solution, domain="box")
         box, _ = space.make_box((np.full(num_dims, LOW), np.full(num_dims, HIGH)), solution, 1.0)
         params = ours.default_params
         return Search(size, ours, params, ours.sample_population, True, box.decode)
