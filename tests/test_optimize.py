@@ -31,13 +31,31 @@ def test_minimize_finds_the_sphere_s_minimum():
     np.testing.assert_allclose(result.fun, sphere(result.x), rtol=1e-5)
 
 
-def test_all_four_optima_of_himmelblau_stay_in_the_population():
+def test_all_four_optima_of_himmelblau_are_its_first_modes():
     optima = np.array(
         [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
     )
     result = diffevo.minimize(himmelblau, BOX, budget=20_000, seed=0)
-    distance = np.linalg.norm(np.asarray(result.population)[:, None] - optima[None], axis=-1)
-    assert np.all(distance.min(axis=0) < 0.5)
+    modes = result.modes
+    np.testing.assert_array_equal(modes.fun, np.sort(modes.fun))
+    first = np.asarray(modes.x)[:4]
+    distance = np.linalg.norm(first[:, None] - optima[None], axis=-1)
+    assert np.all(distance.min(axis=0) < 1e-3)
+    assert np.all(modes.fun[:4] < 1e-6)
+    assert np.all((modes.nfev > 0) & (modes.nfev <= result.nfev))
+
+
+def test_modes_are_in_the_users_sign_and_structure():
+    options = {"x0": {"a": jnp.zeros(2)}, "budget": 1000}
+    low = diffevo.minimize(lambda x: sphere(x["a"]), **options)
+    high = diffevo.maximize(lambda x: -sphere(x["a"]), **options)
+    np.testing.assert_array_equal(low.modes.fun, -high.modes.fun)
+    assert low.modes.x["a"].shape == (len(low.modes.fun), 2)
+
+
+def test_few_generations_of_a_given_population_are_scheduled():
+    assert diffevo.minimize(sphere, BOX, budget=100 * 51, population_size=100).modes is None
+    assert diffevo.minimize(sphere, BOX, budget=100 * 52, population_size=100).modes is not None
 
 
 def test_history_is_monotone_and_complete():
@@ -154,6 +172,7 @@ def test_failed_evaluations_do_no_harm_and_are_counted():
 
 def test_all_failed_says_so():
     result = diffevo.minimize(lambda x: jnp.nan * x[0], BOX, budget=400)
+    assert len(result.modes.fun) == 0
     assert not result.success
     assert np.all(np.isnan(result.fitness))
     assert np.all(np.isfinite(np.asarray(result.population)))
@@ -206,9 +225,9 @@ def test_a_second_call_compiles_nothing():
 
 
 def test_progress_bar_draws_on_standard_error(capsys):
-    diffevo.minimize(sphere, BOX, budget=400, progress=True)
+    diffevo.minimize(sphere, BOX, budget=400, population_size=100, progress=True)
     assert "400/400" in capsys.readouterr().err
-    diffevo.minimize(sphere, BOX, budget=400, progress=False)
+    diffevo.minimize(sphere, BOX, budget=400, population_size=100, progress=False)
     assert capsys.readouterr().err == ""
 
 

@@ -76,8 +76,8 @@ class SolutionSpec:
                     f"population: expected a leaf of shape {expected}, got {jnp.shape(leaf)}"
                 )
         columns = [
-            jnp.reshape(jnp.asarray(leaf), (population_size, -1)).astype(self.dtype)
-            for leaf in leaves
+            jnp.reshape(jnp.asarray(leaf), (population_size, math.prod(shape))).astype(self.dtype)
+            for leaf, shape in zip(leaves, self.shapes, strict=True)
         ]
         return columns[0] if len(columns) == 1 else jnp.concatenate(columns, axis=1)
 
