@@ -69,7 +69,7 @@ class Chains(struct.PyTreeNode):
     line_fitness: Array  # at the mean, where the line starts
     best_solution: Array  # (K, D)
     best_fitness: Array
-    age: Array  # int32, generations
+    age: Array  # generations
     median: Array  # of fitness, smoothed over generations
     spread: Array  # median minus best of a generation, smoothed
     lowest_median: Array
@@ -111,9 +111,9 @@ class Params(struct.PyTreeNode):
 
     Attributes:
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
-        scout_share: weight of scouts beside that of rays and of combinations, which is 1: while
-            nothing is discovered, evaluations are divided by these weights.
-        slow_share: weight of slow chains; 0 forbids them.
+        scout_share: discoveries that scouts are credited with before they make any, where rays and
+            combinations have 1: while nothing is discovered, evaluations are divided like this.
+        slow_share: the same of slow chains; 0 forbids them.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
@@ -299,7 +299,7 @@ class NichingDiffusionEvolution:
                 line_fitness=zeros,
                 best_solution=jnp.zeros((num_chains, num_dims), dtype),
                 best_fitness=zeros + none,
-                age=jnp.zeros(num_chains, jnp.int32),
+                age=zeros,
                 median=zeros,
                 spread=zeros,
                 lowest_median=zeros + none,
@@ -640,7 +640,7 @@ class NichingDiffusionEvolution:
         idle = jnp.where(progress | first, 0.0, chains.idle + 1.0)
         resolution = 4 * jnp.finfo(dtype).eps
         flat = jnp.where(spread <= resolution * jnp.abs(best), chains.flat + 1, 0)
-        age = chains.age + 1
+        age = chains.age + 1.0
         patience = params.patience * chains.slowness
         narrowest = max(1e-12, 4 * float(jnp.finfo(dtype).eps))
         extent = jnp.maximum(1.0, jnp.max(jnp.abs(chains.chain.mean), axis=1))
@@ -729,19 +729,18 @@ class NichingDiffusionEvolution:
 
         good = _good(state, params)
         num_good = jnp.sum(good)
-        one = jnp.ones((), dtype)
         shares = jnp.stack(
             [
                 params.scout_share.astype(dtype),
-                one * (num_good >= 1),
-                one * (num_good >= 3),
+                (num_good >= 1).astype(dtype),
+                (num_good >= 3).astype(dtype),
                 params.slow_share.astype(dtype),
             ]
         )
 
         def choose(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
             proposal, spent = carry
-            rate = shares * (1.0 + discoveries) / (spent + cost)
+            rate = jnp.where(shares > 0, (shares + discoveries) / (spent + cost), -1.0)
             choice = jnp.argmax(rate).astype(jnp.int32)
             return proposal.at[order[k]].set(choice), spent.at[choice].add(cost[choice])
 
@@ -839,4 +838,5 @@ def _draw_good(key: Array, shape: tuple[int, ...], state: State, params: Params)
     """Indices of good optima, drawn at random; 0 if there is none."""
     number = jnp.cumsum(_good(state, params).astype(jnp.int32))
     drawn = jax.random.randint(key, shape, 0, jnp.maximum(number[-1], 1))
-    return jnp.sum(number <= drawn[..., None], axis=-1) % number.shape[0]
+    place = jnp.searchsorted(number, drawn.ravel(), side="right", method="compare_all")
+    return place.reshape(shape) % number.shape[0]

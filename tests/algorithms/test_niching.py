@@ -1,0 +1,179 @@
+"""Niching Diffusion Evolution: it converges, it keeps many optima, it does not look at scales."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from diffevo import NichingDiffusionEvolution
+
+OPTIMA = np.array(
+    [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
+)
+
+
+def himmelblau(genomes):
+    x, y = 6.0 * genomes[:, 0], 6.0 * genomes[:, 1]
+    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+
+
+def rosenbrock(genomes):
+    x = 2.0 * genomes
+    return jnp.sum(100 * (x[:, 1:] - x[:, :-1] ** 2) ** 2 + (1 - x[:, :-1]) ** 2, axis=1)
+
+
+# Static: the function is compiled into the run; numbers that change are not.
+@functools.partial(jax.jit, static_argnames=("algorithm", "fun", "num_generations"))
+def run(algorithm, fun, key, num_generations, scale=1.0, shift=0.0, params=None):
+    params = algorithm.default_params if params is None else params
+
+    def evaluate(population):
+        return scale * fun(population) + shift
+
+    def step(state, number):
+        ask_key, tell_key = jax.random.split(jax.random.fold_in(key, number))
+        population, state = algorithm.ask(ask_key, state, params)
+        state, metrics = algorithm.tell(tell_key, population, evaluate(population), state, params)
+        return state, metrics | {"outside": jnp.max(jnp.abs(population))}
+
+    population = algorithm.sample_population(key)
+    state = algorithm.init(key, population, evaluate(population), params)
+    return jax.lax.scan(step, state, jnp.arange(num_generations))
+
+
+def found(algorithm, state, tolerance):
+    modes = algorithm.modes(state)
+    good = np.asarray(modes.valid) & (np.asarray(modes.fitness) < tolerance)
+    return np.asarray(modes.solutions)[good]
+
+
+@pytest.mark.parametrize("population_size", [6, 96])
+def test_all_optima_are_found_by_one_chain_and_by_many(population_size):
+    algorithm = NichingDiffusionEvolution(population_size, jnp.zeros(2), domain="box")
+    assert algorithm.num_chains == population_size // 6
+    state, metrics = run(algorithm, himmelblau, jax.random.key(0), 12_000 // population_size)
+    points = 6.0 * found(algorithm, state, 1e-5)
+    gaps = np.linalg.norm(points[:, None] - OPTIMA[None], axis=-1)
+    assert np.all(gaps.min(axis=0) < 1e-2), "every optimum is found"
+    assert np.all(gaps.min(axis=1) < 1e-2), "nothing else is"
+    assert len(points) == 4, "each of them once"
+    assert metrics["outside"].max() <= 1.0
+    assert metrics["num_modes"][-1] >= 3
+
+
+def test_a_valley_is_followed_to_its_end():
+    algorithm = NichingDiffusionEvolution(10, jnp.zeros(8))
+    state, _ = run(algorithm, rosenbrock, jax.random.key(1), 1200)
+    assert state.best_fitness < 1e-6
+
+
+def test_scale_and_shift_of_the_fitness_change_nothing():
+    # Powers of two and sums without rounding: not even the last bit.
+    def steps(genomes):
+        return jnp.round(1024 * himmelblau(genomes)) / 1024
+
+    algorithm = NichingDiffusionEvolution(12, jnp.zeros(2), domain="box")
+    one, _ = run(algorithm, steps, jax.random.key(2), 150)
+    other, _ = run(algorithm, steps, jax.random.key(2), 150, scale=8.0)
+    np.testing.assert_array_equal(one.population, other.population)
+    np.testing.assert_array_equal(one.optima.solutions, other.optima.solutions)
+    shifted, _ = run(algorithm, steps, jax.random.key(2), 25, scale=8.0, shift=1024.0)
+    start, _ = run(algorithm, steps, jax.random.key(2), 25, scale=8.0)
+    np.testing.assert_array_equal(start.population, shifted.population)
+
+
+def test_a_turned_landscape_is_searched_alike():
+    # In distribution: the generations until a turned ellipsoid is solved, against the upright one.
+    rotation = jnp.asarray(
+        np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0], jnp.float32
+    )
+    weights = jnp.asarray([1.0, 3.0, 10.0, 30.0, 100.0])
+
+    def upright(genomes):
+        return jnp.sum(weights[None, :] * genomes**2, axis=1)
+
+    def turned(genomes):
+        return upright(genomes @ rotation)
+
+    algorithm = NichingDiffusionEvolution(8, jnp.zeros(5))
+    keys = jax.random.split(jax.random.key(3), 24)
+
+    def times(fun):
+        _, metrics = jax.vmap(lambda key: run(algorithm, fun, key, 160))(keys)
+        solved = np.asarray(metrics["best_fitness"]) < 1e-4
+        assert solved[:, -1].mean() > 0.9
+        return np.where(solved[:, -1], solved.argmax(axis=1), 160)
+
+    one, other = times(upright), times(turned)
+    error = np.sqrt(one.var() / len(one) + other.var() / len(other))
+    assert abs(one.mean() - other.mean()) < 3.5 * error
+
+
+def test_many_dimensions_follow_the_fitness():
+    # The mean of the population moves towards the optimum, wherever it is, in memory O(N D).
+    algorithm = NichingDiffusionEvolution(256, jnp.zeros(400))
+    assert algorithm.num_chains == 1
+    state = jax.eval_shape(
+        algorithm.init,
+        jax.random.key(0),
+        jnp.zeros((256, 400)),
+        jnp.zeros(256),
+        algorithm.default_params,
+    )
+    assert max(leaf.size for leaf in jax.tree.leaves(state)) == 256 * 400
+    means = []
+    for sign in (1.0, -1.0):
+        state, _ = run(
+            algorithm,
+            functools.partial(_towards, sign=sign),
+            jax.random.key(4),
+            40,
+        )
+        means.append(float(state.chains.chain.mean.mean()))
+    assert means[0] > 0.5
+    assert means[1] < -0.5
+
+
+def _towards(genomes, sign):
+    return jnp.sum((genomes - sign) ** 2, axis=1)
+
+
+def test_slow_chains_take_half_of_what_rays_and_scouts_do_not_need():
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    without = algorithm.default_params.replace(slow_share=jnp.asarray(0.0))
+    state, _ = run(algorithm, himmelblau, jax.random.key(5), 1000, params=without)
+    assert state.num_slow == 0
+    assert state.proposals.evaluations[3] == 0
+    assert np.all(np.asarray(state.proposals.evaluations[:3]) > 0)
+    state, _ = run(algorithm, himmelblau, jax.random.key(5), 1000)
+    assert state.num_slow > 0
+
+
+def test_the_population_is_divided_into_chains():
+    def sizes(population_size, num_dims, **options):
+        algorithm = NichingDiffusionEvolution(population_size, jnp.zeros(num_dims), **options)
+        return algorithm.num_chains, algorithm.num_samples
+
+    assert sizes(10, 10) == (1, 10)
+    assert sizes(512, 2) == (64, 8), "no member is left over"
+    assert sizes(512, 58)[1] >= 29
+    assert sizes(512, 1000) == (1, 512)
+    assert sizes(7, 10) == (1, 7)
+    assert sizes(100, 2, chain_size=33) == (3, 33)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"chain_size": 20}, "chain_size: expected at most population_size, 16, got 20"),
+        ({"chain_size": 0}, "chain_size"),
+        ({"archive_size": 0}, "archive_size"),
+        ({"domain": "sphere"}, "domain: expected one of"),
+        ({"metric": "diagonal"}, "metric: expected one of"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options, words):
+    with pytest.raises(ValueError, match=words):
+        NichingDiffusionEvolution(16, jnp.zeros(2), **options)
