@@ -233,8 +233,8 @@ class NichingDiffusionEvolution:
 
         return Params(
             initial_scale=number(0.4),
-            scout_share=number(3.0),
-            slow_share=number(3.0),
+            scout_share=number(2.0),
+            slow_share=number(4.0),
             discovery_memory=number(1.0),
             shrinkage=number(4.0),
             tolerance=number(1e-10),
@@ -491,8 +491,13 @@ class NichingDiffusionEvolution:
         ordered = jnp.clip(jnp.where(jnp.isnan(fitness), none, fitness), -none, none)
 
         denoising = chains.activity == DENOISE
+        # In thousands of dimensions fitness is almost linear over the first steps, for about as
+        # long as the evolution path takes to tell anything.
+        push = 0.0 * chains.age
+        if self._rank is not None:
+            push = jnp.exp(-chains.age * (self.num_samples / (4 * self.num_dims)))
         moved = jax.vmap(chain.reverse_step)(
-            chains.chain, state.noise, state.steps, fitness, chains.slowness
+            chains.chain, state.noise, state.steps, fitness, chains.slowness, push
         )
         if self.domain == "box":
             moved = jax.vmap(chain.fold)(moved)
@@ -725,7 +730,9 @@ class NichingDiffusionEvolution:
         level = jnp.minimum(1.0 + jnp.floor(num_slow / max(1, self.num_chains // 2)), 12.0)
         cost = (evaluations + size) / (endings + 1.0)
         quick = (jnp.sum(evaluations[:SLOW]) + size) / (jnp.sum(endings[:SLOW]) + 1.0)
-        cost = cost.at[SLOW].set(2.0**level * quick)
+        # A slow chain is due when slow chains have had less than the others, whatever it will cost.
+        cost = cost.at[SLOW].set(quick)
+        price = cost.at[SLOW].set(2.0**level * quick)
 
         good = _good(state, params)
         num_good = jnp.sum(good)
@@ -742,7 +749,7 @@ class NichingDiffusionEvolution:
             proposal, spent = carry
             rate = jnp.where(shares > 0, (shares + discoveries) / (spent + cost), -1.0)
             choice = jnp.argmax(rate).astype(jnp.int32)
-            return proposal.at[order[k]].set(choice), spent.at[choice].add(cost[choice])
+            return proposal.at[order[k]].set(choice), spent.at[choice].add(price[choice])
 
         (order,) = jnp.nonzero(ended, size=self.num_chains)
         proposal, _ = jax.lax.fori_loop(0, jnp.sum(ended), choose, (index, evaluations))

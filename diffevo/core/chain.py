@@ -21,6 +21,10 @@ w_j^- for the others (sum 1), mu = 1 / sum w_j^2, and rates c computed for s lam
 Beyond a few hundred dimensions M is the product of r rank-one maps instead of a matrix, which takes
 O(r D) a sample and is rotation-invariant as well.
 
+A push b in [0, 1] from the bad samples makes y = sum_j (w_j - b w_j^-) z_j, and mu that of these
+weights. Where fitness is almost linear over a step, the worst samples tell as much as the best, so
+y tells twice as much for less than twice the noise; close to an optimum they mislead.
+
 Shape letters: L (lambda) samples of the chain, D dimensions, r rank.
 
 References: Zhang et al., arXiv 2410.02543, eq. 7 (the posterior mean); Hansen, The CMA Evolution
@@ -62,7 +66,7 @@ def _weights(num_samples: int) -> _Weights:
         good = np.ones(1)
     good, bad = good / good.sum(), bad / max(bad.sum(), 1e-300)
     # Python's floats: numpy's would make float64 of a float32 chain where x64 is on.
-    return _Weights(good, bad, float(1 / np.sum(good**2)), float(1 / max(np.sum(bad**2), 1e-30)))
+    return _Weights(good, bad, float(1 / np.sum(good**2)), float(1 / max(np.sum(bad**2), 1e-12)))
 
 
 def start(mean: Array, log_scale: ArrayLike, rank: int | None = None) -> Chain:
@@ -107,7 +111,12 @@ def shape_noise(chain: Chain, noise: Array) -> Array:
 
 
 def reverse_step(
-    chain: Chain, noise: Array, steps: Array, fitness: Array, slowness: ArrayLike
+    chain: Chain,
+    noise: Array,
+    steps: Array,
+    fitness: Array,
+    slowness: ArrayLike = 1.0,
+    push: ArrayLike = 0.0,
 ) -> Chain:
     """One reverse step from evaluated samples: the equations at the head of the module.
 
@@ -117,6 +126,7 @@ def reverse_step(
         steps: M z, shape (L, D).
         fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
         slowness: s >= 1, a scalar.
+        push: b in [0, 1], a scalar.
 
     Returns:
         The chain after the step; unchanged if all samples failed.
@@ -124,8 +134,10 @@ def reverse_step(
     num_samples, num_dims = noise.shape
     dtype = noise.dtype
     weights = _weights(num_samples)
-    s = jnp.asarray(slowness, dtype)
-    mu = s * weights.mu
+    s, push = jnp.asarray(slowness, dtype), jnp.asarray(push, dtype)
+    # Good and bad samples are different ones: their weights have no product.
+    mu_once = 1 / (1 / weights.mu + push**2 / weights.mu_bad)
+    mu = s * mu_once
     rate_path = (mu + 2) / (num_dims + mu + 5)
     damping = 1 + rate_path + 2 * jnp.maximum(0.0, jnp.sqrt((mu - 1) / (num_dims + 1)) - 1)
     rate_one = 2 / ((num_dims + 1.3) ** 2 + mu)
@@ -145,10 +157,12 @@ def reverse_step(
     good = jnp.where(total > 0, good / jnp.where(total > 0, total, 1.0), 0.0)
     alive = (total > 0).astype(dtype)
 
+    bad = alive * jnp.where(valid, jnp.asarray(weights.bad, dtype), 0.0)
+    pushed = good - push * bad
     rate = alive * rate_path / s
-    origin = good @ noise
-    path = (1 - rate) * chain.path + jnp.sqrt(rate * (2 - rate) * weights.mu) * origin
-    mean = chain.mean + jnp.exp(chain.log_scale) / s * (good @ steps)
+    origin = pushed @ noise
+    path = (1 - rate) * chain.path + jnp.sqrt(rate * (2 - rate) * mu_once) * origin
+    mean = chain.mean + jnp.exp(chain.log_scale) / s * (pushed @ steps)
     length = jnp.sqrt(jnp.sum(path**2)) / expected_length
     log_scale = chain.log_scale + rate / damping * (length - 1)
 
@@ -163,7 +177,7 @@ def reverse_step(
             ),
         )
         squares = jnp.sum(noise**2, axis=1)
-        bad = jnp.where(valid, jnp.asarray(weights.bad, dtype), 0.0) * most
+        bad = bad * most
         signed = good - bad * num_dims / jnp.where(squares > 0, squares, 1.0)
         kept = 1 - one / 2 - many / 2 * (jnp.sum(good) - jnp.sum(bad))
         metric = (
@@ -181,9 +195,8 @@ def reverse_step(
             / s
             * jnp.asarray(np.minimum(1.0, num_samples / (4.0 ** np.arange(rank) * num_dims)), dtype)
         )
-        metric = (1 - rates)[:, None] * chain.metric + jnp.sqrt(rates * (2 - rates) * weights.mu)[
-            :, None
-        ] * origin[None, :]
+        gain = jnp.sqrt(rates * (2 - rates) * mu_once)
+        metric = (1 - rates)[:, None] * chain.metric + gain[:, None] * origin[None, :]
     return Chain(mean, log_scale, metric, path)
 
 

@@ -66,6 +66,16 @@ def test_reverse_step_is_the_equations(slowness):
         np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
+def test_a_push_from_the_bad_takes_them_into_the_estimate():
+    state, noise = some_chain(), samples()
+    fitness = jnp.arange(8.0)
+    plain, pushed = (chain.reverse_step(state, noise, noise, fitness, 1.0, b) for b in (0.0, 1.0))
+    raw = np.log(4.5) - np.log(np.arange(1, 9))
+    bad = np.maximum(-raw, 0) / np.maximum(-raw, 0).sum()
+    expected = plain.mean - np.exp(-0.5) * bad @ np.asarray(noise)
+    np.testing.assert_allclose(pushed.mean, expected, atol=1e-6)
+
+
 def test_only_ranks_count():
     state, noise = some_chain(), samples()
     fitness = jnp.asarray(np.random.default_rng(3).normal(size=8), jnp.float32)
