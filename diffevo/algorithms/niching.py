@@ -646,6 +646,8 @@ class NichingDiffusionEvolution:
         resolution = 4 * jnp.finfo(dtype).eps
         flat = jnp.where(spread <= resolution * jnp.abs(best), chains.flat + 1, 0)
         age = chains.age + 1.0
+        # Generations of a population that is `slowness` times as large, in our smaller ones.
+        samples = size * chains.slowness
         patience = params.patience * chains.slowness
         narrowest = max(1e-12, 4 * float(jnp.finfo(dtype).eps))
         extent = jnp.maximum(1.0, jnp.max(jnp.abs(chains.chain.mean), axis=1))
@@ -653,8 +655,8 @@ class NichingDiffusionEvolution:
             (width < narrowest * extent)
             | (flat > 5)
             | ((chains.best_fitness >= record) & (spread < params.tolerance * state.scale))
-            | (idle > patience * (50 + 50 * num_dims**1.5 / size))
-            | (age > patience * (100 + 150 * (num_dims + 3) ** 2 / math.sqrt(size)))
+            | (idle > patience * (50 + 50 * num_dims**1.5 / samples))
+            | (age > patience * (100 + 150 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
         )
 
         def kept(new: Array, start: float) -> Array:
