@@ -10,8 +10,8 @@ re-noised at once, by one of four proposals:
 * *ray*: samples along a ray from a known optimum, at growing distance; beyond the first ridge,
   where fitness improves again, lies another basin, and the best sample there is the next start.
 * *combine*: samples a + b - c of known optima a, b, c, for landscapes that repeat themselves.
-* *slow*: a scout whose chain takes s = 2, 4, 8, ... times smaller reverse steps, which averages the
-  landscape's small scales as a population s times as large would.
+* *large*: a scout whose chain takes 2, 4, 8, ... generations of samples for each of its reverse
+  steps, which averages out the landscape's small scales.
 
 Before a scout or a combination becomes a chain, samples between it and the nearest known optimum
 tell whether a ridge separates them (the hill-valley test). The proposal with the best (optimistic)
@@ -44,7 +44,7 @@ from jax.typing import DTypeLike
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 from diffevo.core import archive, chain, optima
-from diffevo.core.chain import Chain
+from diffevo.core.chain import Chain, Moments
 from diffevo.core.distances import squared_distances
 from diffevo.core.noise import standard_normal
 from diffevo.core.optima import Optima
@@ -52,17 +52,24 @@ from diffevo.core.optima import Optima
 # What a chain's samples are for.
 SCOUT, RAY, COMBINE, BRIDGE, DENOISE, GAVE_UP = range(6)
 # Where a chain came from: the first three as above.
-SLOW = 3
+LARGE = 3
 _NUM_PROPOSALS = 4
 # A ray's samples lie at these shares of its length, geometrically spaced.
 _NEAREST_ON_RAY = 0.05
+# A large chain takes at most so many generations of samples for a step.
+_MOST_PARTS = 64
+_FEW_PARTS = 8
+# So many times narrower, it is looked at whether it still needs to be large; so many times smaller
+# it becomes if not.
+_LOOK = 4
 
 
 class Chains(struct.PyTreeNode):
     """K chains and where each is in its life; leading axis K everywhere."""
 
     chain: Chain
-    slowness: Array  # s >= 1
+    parts: Array  # int32, generations of samples in each of its own
+    part: Array  # int32, how many of them it has
     activity: Array  # int32
     proposal: Array  # int32
     line: Array  # (K, D), from the mean along a ray or to the other end of a bridge
@@ -76,10 +83,13 @@ class Chains(struct.PyTreeNode):
     idle: Array  # generations without progress of the median
     flat: Array  # int32, generations in which fitness could not be told apart
     doomed_width: Array  # width since when it has had no prospect; 0 is: it has one
+    # Where it was when last looked at whether a large chain is in a single basin.
+    marked_width: Array
+    marked_spread: Array
 
 
 class Proposals(NamedTuple):
-    """What scouts, rays, combinations and slow chains have cost and found; each shape (4,).
+    """What scouts, rays, combinations and large chains have cost and found; each shape (4,).
 
     Old generations count less, see `Params.discovery_memory`.
     """
@@ -96,10 +106,14 @@ class State(struct.PyTreeNode):
     fitness: Array  # (N,)
     noise: Array  # (K, L, D), z of the samples asked for
     steps: Array  # (K, L, D), M z
+    # Of the last B generations, a ring; what noise they had is drawn again when it is needed.
+    seeds: Array  # (B, 2) uint32
+    chain_fitness: Array  # (B, K, L)
+    excess: Array  # (B, K, L), by how much samples were moved back into the box, see `core.chain`
     chains: Chains
     optima: Optima
     proposals: Proposals
-    num_slow: Array  # slow chains that have ended
+    num_large: Array  # large chains that have ended
     scale: Array  # median minus best fitness of the first population
     generation: Array  # int32
     best_solution: Array  # (D,)
@@ -113,7 +127,7 @@ class Params(struct.PyTreeNode):
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
         scout_share: discoveries that scouts are credited with before they make any, where rays and
             combinations have 1: while nothing is discovered, evaluations are divided like this.
-        slow_share: the same of slow chains; 0 forbids them.
+        large_share: the same of large chains; 0 forbids them.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
@@ -125,7 +139,7 @@ class Params(struct.PyTreeNode):
 
     initial_scale: Array
     scout_share: Array
-    slow_share: Array
+    large_share: Array
     discovery_memory: Array
     shrinkage: Array
     tolerance: Array
@@ -162,7 +176,7 @@ class NichingDiffusionEvolution:
             such that it divides N as well as can be, or N if that is less.
         archive_size: A, how many optima are remembered.
         domain: "unbounded", with the prior N(0, I); or "box", the genomes lie in [-1, 1]^D, where a
-            step beyond is reflected, and the prior is uniform.
+            step beyond ends at the nearest point of the box, and the prior is uniform.
         metric: "full" is a D x D matrix a chain; "low_rank" takes O(D log D); "auto" is full up to
             256 dimensions.
 
@@ -234,7 +248,7 @@ class NichingDiffusionEvolution:
         return Params(
             initial_scale=number(0.4),
             scout_share=number(2.0),
-            slow_share=number(4.0),
+            large_share=number(8.0),
             discovery_memory=number(1.0),
             shrinkage=number(4.0),
             tolerance=number(1e-10),
@@ -288,11 +302,15 @@ class NichingDiffusionEvolution:
             fitness=fitness,
             noise=samples / prior_scale,
             steps=samples / prior_scale,
+            seeds=jnp.zeros((_MOST_PARTS, 2), jnp.uint32),
+            chain_fitness=jnp.zeros((_MOST_PARTS, *samples.shape[:2]), dtype),
+            excess=jnp.zeros((_MOST_PARTS, *samples.shape[:2]), dtype),
             chains=Chains(
                 chain=jax.vmap(lambda mean: chain.start(mean, math.log(prior_scale), self._rank))(
                     jnp.zeros((num_chains, num_dims), dtype)
                 ),
-                slowness=zeros + 1,
+                parts=jnp.ones(num_chains, jnp.int32),
+                part=jnp.zeros(num_chains, jnp.int32),
                 activity=jnp.full(num_chains, SCOUT if self._rank is None else DENOISE, jnp.int32),
                 proposal=jnp.full(num_chains, SCOUT, jnp.int32),
                 line=jnp.zeros((num_chains, num_dims), dtype),
@@ -306,10 +324,12 @@ class NichingDiffusionEvolution:
                 idle=zeros,
                 flat=jnp.zeros(num_chains, jnp.int32),
                 doomed_width=zeros,
+                marked_width=zeros,
+                marked_spread=zeros,
             ),
             optima=optima.empty(self.archive_size, num_dims, dtype),
             proposals=Proposals(*(jnp.zeros(_NUM_PROPOSALS, dtype) for _ in range(3))),
-            num_slow=jnp.zeros((), dtype),
+            num_large=jnp.zeros((), dtype),
             scale=scale.astype(dtype),
             generation=jnp.zeros((), jnp.int32),
             best_solution=best_solution,
@@ -348,7 +368,8 @@ class NichingDiffusionEvolution:
         """
         noise_key, prior_key, combine_key = jax.random.split(key, 3)
         chains, size = state.chains, self.num_samples
-        noise = standard_normal(noise_key, state.noise.shape, state.noise.dtype)
+        seeds = jax.random.bits(noise_key, (2,), jnp.uint32)
+        noise = jax.vmap(functools.partial(self._draw_noise, seeds))(jnp.arange(self.num_chains))
         steps = jax.vmap(chain.shape_noise)(chains.chain, noise)
         mean = chains.chain.mean[:, None, :]
         activity = chains.activity[:, None, None]
@@ -360,7 +381,11 @@ class NichingDiffusionEvolution:
         on_line = (activity == RAY) | (activity == BRIDGE)
         genomes = jnp.where(on_line, mean + along * line, genomes)
         # With the members that do not make up a chain.
-        prior = self._sample_prior(prior_key, (self.population_size,))
+        prior = jax.lax.cond(
+            jnp.any(chains.activity == SCOUT) | (self.population_size > self.num_chains * size),
+            lambda: self._sample_prior(prior_key, (self.population_size,)),
+            lambda: jnp.zeros((self.population_size, self.num_dims), genomes.dtype),
+        )
         used = self.num_chains * size
         genomes = jnp.where(activity == SCOUT, prior[:used].reshape(genomes.shape), genomes)
         combined = jax.lax.cond(
@@ -369,10 +394,17 @@ class NichingDiffusionEvolution:
             lambda: jnp.zeros_like(genomes),
         )
         genomes = jnp.where(activity == COMBINE, combined, genomes)
-        genomes = jnp.concatenate([genomes.reshape(used, -1), prior[used:]])
+        place = (state.generation + 1) % _MOST_PARTS
         if self.domain == "box":
-            genomes = 1.0 - jnp.abs(jnp.mod(genomes + 1.0, 4.0) - 2.0)
-        return self.solution.unravel(genomes), state.replace(noise=noise, steps=steps)
+            moved = genomes - jnp.clip(genomes, -1.0, 1.0)
+            scale = jnp.exp(chains.chain.log_scale)[:, None]
+            excess = jnp.sum((moved / scale[:, :, None]) ** 2, axis=2)
+            state = state.replace(excess=state.excess.at[place].set(excess))
+            genomes = genomes - moved
+        genomes = jnp.concatenate([genomes.reshape(used, -1), prior[used:]])
+        return self.solution.unravel(genomes), state.replace(
+            noise=noise, steps=steps, seeds=state.seeds.at[place].set(seeds)
+        )
 
     @functools.partial(jax.jit, static_argnames="self")
     def tell(
@@ -448,6 +480,11 @@ class NichingDiffusionEvolution:
             return jax.random.uniform(key, shape, dtype, -1.0, 1.0)
         return standard_normal(key, shape, dtype)
 
+    def _draw_noise(self, seeds: Array, k: Array) -> Array:
+        """Noise z of chain k's samples in the generation of these seeds, shape (L, D)."""
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seeds[0]), seeds[1]), k)
+        return standard_normal(key, (self.num_samples, self.num_dims), self.solution.dtype)
+
     def _combine(self, key: Array, state: State, params: Params) -> Array:
         """Sums a + b - c of good optima drawn at random, shape (K, L, D)."""
         shape = (3, self.num_chains, self.num_samples)
@@ -485,23 +522,28 @@ class NichingDiffusionEvolution:
         begin_key, propose_key = jax.random.split(key)
         chains = state.chains
         used = self.num_chains * self.num_samples
-        genomes = state.population[:used].reshape(state.noise.shape)
-        fitness = state.fitness[:used].reshape(state.noise.shape[:2])
-        none = _none(fitness.dtype)
-        ordered = jnp.clip(jnp.where(jnp.isnan(fitness), none, fitness), -none, none)
+        genomes = state.population[:used].reshape(state.steps.shape)
+        fitness = state.fitness[:used].reshape(state.steps.shape[:2])
+        ordered = _ordered(fitness)
 
         denoising = chains.activity == DENOISE
-        # In thousands of dimensions fitness is almost linear over the first steps, for about as
-        # long as the evolution path takes to tell anything.
-        push = 0.0 * chains.age
-        if self._rank is not None:
-            push = jnp.exp(-chains.age * (self.num_samples / (4 * self.num_dims)))
-        moved = jax.vmap(chain.reverse_step)(
-            chains.chain, state.noise, state.steps, fitness, chains.slowness, push
+        chains = chains.replace(part=jnp.where(denoising, chains.part + 1, 0))
+        place = state.generation % _MOST_PARTS
+        state = state.replace(chain_fitness=state.chain_fitness.at[place].set(fitness))
+        moved, ranked = self._step(ordered, state.replace(chains=chains))
+        due = denoising & (chains.part == chains.parts)
+        chains = chains.replace(part=jnp.where(due, 0, chains.part))
+        begun = jax.lax.cond(
+            jnp.all(denoising),
+            lambda: _Beginning(
+                chains.activity,
+                chains.chain.mean,
+                chains.chain.log_scale,
+                chains.line,
+                chains.line_fitness,
+            ),
+            lambda: self._begin(begin_key, genomes, ordered, state, params),
         )
-        if self.domain == "box":
-            moved = jax.vmap(chain.fold)(moved)
-        begun = self._begin(begin_key, genomes, ordered, state, params)
         fresh = jax.vmap(lambda mean, scale: chain.start(mean, scale, self._rank))(
             begun.mean, begun.log_scale
         )
@@ -509,7 +551,7 @@ class NichingDiffusionEvolution:
         best_fitness = _pick(ordered, best)
         better = denoising & (best_fitness < chains.best_fitness)
         chains = chains.replace(
-            chain=_where(denoising, moved, fresh),
+            chain=_where(denoising, _where(due, moved, chains.chain), fresh),
             activity=jnp.where(denoising, DENOISE, begun.activity),
             line=_where(denoising, chains.line, begun.line),
             line_fitness=jnp.where(denoising, chains.line_fitness, begun.fitness),
@@ -525,11 +567,90 @@ class NichingDiffusionEvolution:
             ),
         )
         state = state.replace(chains=chains)
-        state, converged, hopeless, known = self._judge(ordered, denoising, state, params)
+        state, converged, hopeless, known = self._judge(*ranked, due, state, params)
         ended = converged | hopeless | known | (chains.activity == GAVE_UP)
         # A chain that was heading for what is known has nothing to report.
         state, discovered = self._report(converged | (hopeless & ~known), state, params)
         return self._renoise(propose_key, ended, discovered, state, params)
+
+    def _step(self, fitness: Array, state: State) -> tuple[Chain, tuple[Array, Array]]:
+        """(chains after a reverse step, (best, median) fitness of the samples it was made from).
+
+        Of chains that do not have all their samples yet, it means nothing.
+        """
+        chains = state.chains
+        slot = state.generation % _MOST_PARTS
+        # In thousands of dimensions fitness is almost linear over the first steps, for about as
+        # long as the evolution path takes to tell anything.
+        push = 0.0 * chains.age
+        if self._rank is not None:
+            push = jnp.exp(-chains.age * (self.num_samples / (4 * self.num_dims)))
+
+        in_box = self.domain == "box"
+        moved = jax.vmap(
+            lambda one, noise, steps, fitness, excess, push: chain.reverse_step(
+                one, noise, steps, fitness, excess=excess if in_box else None, push=push
+            )
+        )(
+            chains.chain,
+            state.noise,
+            state.steps,
+            state.chain_fitness[slot],
+            state.excess[slot],
+            push,
+        )
+        ranked = jnp.sort(fitness, axis=1)
+        best, median = ranked[:, 0], ranked[:, self.num_samples // 2]
+
+        large = (chains.part == chains.parts) & (chains.parts > 1)
+        (order,) = jnp.nonzero(large, size=self.num_chains)
+
+        def one(number: Array, carry: tuple[Chain, Array, Array]) -> tuple[Chain, Array, Array]:
+            k = order[number]
+            # Sorting takes most of the time, so the smaller ones of the large have fewer rows.
+            stepped = jax.lax.cond(
+                chains.parts[k] <= _FEW_PARTS,
+                lambda: self._large_step(k, _FEW_PARTS, state, push[k]),
+                lambda: self._large_step(k, _MOST_PARTS, state, push[k]),
+            )
+            return jax.tree.map(lambda leaf, new: leaf.at[k].set(new), carry, stepped)
+
+        # A branch, as the compiler would take what all rounds of a loop share out of it, and
+        # compute that every time.
+        moved, best, median = jax.lax.cond(
+            jnp.any(large),
+            lambda carry: jax.lax.fori_loop(0, jnp.sum(large), one, carry),
+            lambda carry: carry,
+            (moved, best, median),
+        )
+        if in_box:
+            moved = moved._replace(mean=jnp.clip(moved.mean, -1.0, 1.0))
+        return moved, (best, median)
+
+    def _large_step(
+        self, k: Array, most: int, state: State, push: Array
+    ) -> tuple[Chain, Array, Array]:
+        """(chain k, best, median) after a step from its last generations, at most so many."""
+        this = jax.tree.map(lambda leaf: leaf[k], state.chains.chain)
+        parts = state.chains.parts[k]
+        slots = (state.generation - jnp.arange(most)) % _MOST_PARTS
+        fitness = state.chain_fitness[slots, k]
+        taken = jnp.broadcast_to(jnp.arange(most)[:, None] < parts, fitness.shape).ravel()
+        excess = state.excess[slots, k].ravel() if self.domain == "box" else None
+        weights = chain.weigh(fitness.ravel(), taken=taken, excess=excess, push=push)
+        good, bad = weights.good.reshape(fitness.shape), weights.bad.reshape(fitness.shape)
+
+        def add(part: Array, sums: Moments) -> Moments:
+            noise = self._draw_noise(state.seeds[slots[part]], k)
+            steps = chain.shape_noise(this, noise)
+            own = weights._replace(good=good[part], bad=bad[part])
+            return jax.tree.map(jnp.add, sums, chain.moments(this, noise, steps, own))
+
+        zeros = jnp.zeros_like(this.mean)
+        spread = jnp.zeros_like(this.metric) if chain.is_full(this) else this.metric[:0]
+        sums = jax.lax.fori_loop(0, parts, add, Moments(zeros, zeros, spread))
+        values = jnp.sort(jnp.where(taken, _ordered(fitness.ravel()), jnp.inf))
+        return chain.move(this, sums, weights), values[0], values[parts * self.num_samples // 2]
 
     def _begin(
         self, key: Array, genomes: Array, fitness: Array, state: State, params: Params
@@ -538,16 +659,16 @@ class NichingDiffusionEvolution:
         chains, size = state.chains, self.num_samples
         any_known = jnp.any(state.optima.filled)
 
-        # scout: the best sample. First and slow chains start wide, and half of the others: a narrow
-        # one comes to where it is, a wide one passes over small scales.
+        # scout: the best sample. First and large chains start wide, and half of the others: a
+        # narrow one comes to where it is, a wide one passes over small scales.
         best = jnp.argmin(fitness, axis=1)
         scale_key, wide_key = jax.random.split(key)
-        exponent = jax.random.uniform(scale_key, chains.slowness.shape, fitness.dtype) ** 2
-        wide = (chains.slowness > 1) | (state.generation == 0)
+        exponent = jax.random.uniform(scale_key, chains.parts.shape, fitness.dtype) ** 2
+        wide = (chains.parts > 1) | (state.generation == 0)
         wide = wide | jax.random.bernoulli(wide_key, 0.5, wide.shape)
         scale = params.initial_scale * jnp.where(wide, 1.0, 10.0 ** (-2.0 * exponent))
         mean, value = _pick(genomes, best), _pick(fitness, best)
-        bridged = any_known & (chains.slowness == 1)
+        bridged = any_known & (chains.parts == 1)
         activity = jnp.where(bridged, BRIDGE, DENOISE)
 
         # ray: the best sample beyond a ridge, as wide as the samples are apart there.
@@ -608,18 +729,18 @@ class NichingDiffusionEvolution:
         )
 
     def _judge(
-        self, fitness: Array, denoising: Array, state: State, params: Params
+        self, best: Array, median: Array, due: Array, state: State, params: Params
     ) -> tuple[State, Array, Array, Array]:
         """(state, which chains have converged, which are hopeless, which head for the known).
 
-        Having no prospect counts only if it lasts while the chain becomes `shrinkage` times
-        narrower: a wide chain has many optima within its reach.
+        Only chains that have just made a step are judged. Having no prospect counts only if it
+        lasts while the chain becomes `shrinkage` times narrower: a wide chain has many optima
+        within its reach.
         """
-        chains, size, num_dims = state.chains, self.num_samples, self.num_dims
-        dtype = fitness.dtype
+        chains, num_dims = state.chains, self.num_dims
+        denoising = chains.activity == DENOISE
+        dtype = best.dtype
         width = self._width(state)
-        ranked = jnp.sort(fitness, axis=1)
-        best, median = ranked[:, 0], ranked[:, size // 2]
         spread = jnp.minimum(median - best, _none(dtype))
         record = jnp.min(state.optima.fitness)
 
@@ -632,46 +753,58 @@ class NichingDiffusionEvolution:
         # On a quadratic, the way down that is left is less than D times the samples' spread; more
         # while the metric has not been learned.
         behind = best - 5.0 * num_dims * spread > record + params.mode_tolerance * state.scale
-        # A slow chain passes over optima: what it is near to does not tell where it will end.
-        doomed = denoising & ((heading & (chains.slowness == 1)) | behind)
+        # A large chain passes over optima: what it is near to does not tell where it will end.
+        doomed = due & ((heading & (chains.parts == 1)) | behind)
         since = jnp.where(doomed, jnp.maximum(chains.doomed_width, width), 0.0)
         given_up = doomed & (width * params.shrinkage < since)
 
-        share = 1.0 / (5.0 * chains.slowness)
         first = chains.age == 0
-        smooth = jnp.where(first, median, chains.median + share * (median - chains.median))
-        smooth_spread = jnp.where(first, spread, chains.spread + share * (spread - chains.spread))
+        smooth = jnp.where(first, median, chains.median + 0.2 * (median - chains.median))
+        smooth_spread = jnp.where(first, spread, chains.spread + 0.2 * (spread - chains.spread))
         progress = smooth < chains.lowest_median - 0.2 * smooth_spread
         idle = jnp.where(progress | first, 0.0, chains.idle + 1.0)
         resolution = 4 * jnp.finfo(dtype).eps
         flat = jnp.where(spread <= resolution * jnp.abs(best), chains.flat + 1, 0)
         age = chains.age + 1.0
-        # Generations of a population that is `slowness` times as large, in our smaller ones.
-        samples = size * chains.slowness
-        patience = params.patience * chains.slowness
+        samples = (self.num_samples * chains.parts).astype(dtype)
         narrowest = max(1e-12, 4 * float(jnp.finfo(dtype).eps))
         extent = jnp.maximum(1.0, jnp.max(jnp.abs(chains.chain.mean), axis=1))
-        converged = denoising & (
+        converged = due & (
             (width < narrowest * extent)
             | (flat > 5)
             | ((chains.best_fitness >= record) & (spread < params.tolerance * state.scale))
-            | (idle > patience * (50 + 50 * num_dims**1.5 / samples))
-            | (age > patience * (100 + 150 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
+            | (idle > params.patience * (50 + 50 * num_dims**1.5 / samples))
+            | (age > params.patience * (100 + 150.0 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
         )
 
-        def kept(new: Array, start: float) -> Array:
+        # In a basin that is about quadratic the spread goes with the square of the width, on a
+        # rough landscape with less: there is nothing left to average out, a quarter will do.
+        narrow = first | (width * _LOOK < chains.marked_width)
+        wider = narrow | (width > chains.marked_width)
+        single = narrow & ~first & (smooth_spread * _LOOK**1.5 < chains.marked_spread)
+        parts = jnp.where(due & single, jnp.maximum(chains.parts // _LOOK, 1), chains.parts)
+
+        def kept(new: Array, old: Array, start: float) -> Array:
+            new = jnp.where(due, new, old)
             return jnp.where(denoising, new, jnp.asarray(start, new.dtype))
 
-        none = _none(dtype)
+        lowest = jnp.where(progress, smooth, chains.lowest_median)
         state = state.replace(
             chains=chains.replace(
-                age=kept(age, 0),
-                median=kept(smooth, 0),
-                spread=kept(smooth_spread, 0),
-                lowest_median=kept(jnp.where(progress, smooth, chains.lowest_median), none),
-                idle=kept(idle, 0),
-                flat=kept(flat, 0),
-                doomed_width=kept(since, 0),
+                parts=parts,
+                age=kept(age, chains.age, 0),
+                median=kept(smooth, chains.median, 0),
+                spread=kept(smooth_spread, chains.spread, 0),
+                lowest_median=kept(lowest, chains.lowest_median, _none(dtype)),
+                idle=kept(idle, chains.idle, 0),
+                flat=kept(flat, chains.flat, 0),
+                doomed_width=kept(since, chains.doomed_width, 0),
+                marked_width=kept(
+                    jnp.where(wider, width, chains.marked_width), chains.marked_width, 0
+                ),
+                marked_spread=kept(
+                    jnp.where(wider, smooth_spread, chains.marked_spread), chains.marked_spread, 0
+                ),
             )
         )
         return state, converged, given_up, given_up & heading
@@ -727,15 +860,65 @@ class NichingDiffusionEvolution:
                 state.proposals, (jnp.full(index.shape, size), discovered, ended), strict=True
             )
         )
-        num_slow = state.num_slow + jnp.sum(ended & (index == SLOW)).astype(dtype)
-        # Slow chains that run side by side take turns at a level before it is doubled.
-        level = jnp.minimum(1.0 + jnp.floor(num_slow / max(1, self.num_chains // 2)), 12.0)
+        num_large = state.num_large + jnp.sum(ended & (index == LARGE)).astype(dtype)
+        # Large chains that run side by side take turns at a size before it is doubled.
+        level = 1.0 + jnp.floor(num_large / max(1, self.num_chains // 2))
+        parts = 2.0 ** jnp.minimum(level, math.log2(_MOST_PARTS))
         cost = (evaluations + size) / (endings + 1.0)
-        quick = (jnp.sum(evaluations[:SLOW]) + size) / (jnp.sum(endings[:SLOW]) + 1.0)
-        # A slow chain is due when slow chains have had less than the others, whatever it will cost.
-        cost = cost.at[SLOW].set(quick)
-        price = cost.at[SLOW].set(2.0**level * quick)
+        quick = (jnp.sum(evaluations[:LARGE]) + size) / (jnp.sum(endings[:LARGE]) + 1.0)
+        # One is due when large chains have had less than the others, whatever it will cost.
+        cost = cost.at[LARGE].set(quick)
+        price = cost.at[LARGE].set(parts * quick)
 
+        state = state.replace(
+            proposals=Proposals(evaluations, discoveries, endings), num_large=num_large
+        )
+        proposed = jax.lax.cond(
+            jnp.any(ended),
+            lambda: self._propose(key, ended, cost, price, parts, state, params),
+            lambda: _Proposed(
+                chains.proposal,
+                chains.activity,
+                chains.parts,
+                chains.chain.mean,
+                chains.line,
+                chains.line_fitness,
+            ),
+        )
+
+        def reset(values: Array, start: float) -> Array:
+            return jnp.where(ended, jnp.asarray(start, values.dtype), values)
+
+        return state.replace(
+            chains=chains.replace(
+                chain=chains.chain._replace(mean=proposed.mean),
+                parts=proposed.parts,
+                part=jnp.where(ended, 0, chains.part),
+                activity=proposed.activity,
+                proposal=proposed.proposal,
+                line=proposed.line,
+                line_fitness=proposed.line_fitness,
+                age=reset(chains.age, 0),
+                idle=reset(chains.idle, 0),
+                flat=reset(chains.flat, 0),
+                doomed_width=reset(chains.doomed_width, 0),
+                lowest_median=reset(chains.lowest_median, _none(dtype)),
+                best_fitness=reset(chains.best_fitness, _none(dtype)),
+            ),
+        )
+
+    def _propose(
+        self,
+        key: Array,
+        ended: Array,
+        cost: Array,
+        price: Array,
+        parts: Array,
+        state: State,
+        params: Params,
+    ) -> "_Proposed":
+        """Choose a proposal for every chain that has ended, in turn, and where a ray leads."""
+        chains, dtype = state.chains, state.scale.dtype
         good = _good(state, params)
         num_good = jnp.sum(good)
         shares = jnp.stack(
@@ -743,20 +926,24 @@ class NichingDiffusionEvolution:
                 params.scout_share.astype(dtype),
                 (num_good >= 1).astype(dtype),
                 (num_good >= 3).astype(dtype),
-                params.slow_share.astype(dtype),
+                params.large_share.astype(dtype),
             ]
         )
 
         def choose(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
             proposal, spent = carry
-            rate = jnp.where(shares > 0, (shares + discoveries) / (spent + cost), -1.0)
+            rate = jnp.where(
+                shares > 0, (shares + state.proposals.discoveries) / (spent + cost), -1.0
+            )
             choice = jnp.argmax(rate).astype(jnp.int32)
             return proposal.at[order[k]].set(choice), spent.at[choice].add(price[choice])
 
         (order,) = jnp.nonzero(ended, size=self.num_chains)
-        proposal, _ = jax.lax.fori_loop(0, jnp.sum(ended), choose, (index, evaluations))
-        slow = ended & (proposal == SLOW)
-        activity = jnp.where(slow, SCOUT, proposal)
+        proposal, _ = jax.lax.fori_loop(
+            0, jnp.sum(ended), choose, (chains.proposal, state.proposals.evaluations)
+        )
+        large = ended & (proposal == LARGE)
+        activity = jnp.where(large, SCOUT, proposal)
 
         # Rays start at a good optimum; how far they go is a random multiple of its spacing.
         origin_key, direction_key, length_key = jax.random.split(key, 3)
@@ -768,30 +955,25 @@ class NichingDiffusionEvolution:
         spacing = jnp.where(spacing > 0, jnp.minimum(spacing, widest), widest)
         factor = 2.0 ** jax.random.uniform(length_key, ended.shape, dtype, -0.5, 1.5)
         ray = ended & (activity == RAY)
-
-        def reset(values: Array, start: float) -> Array:
-            return jnp.where(ended, jnp.asarray(start, values.dtype), values)
-
-        return state.replace(
-            chains=chains.replace(
-                chain=chains.chain._replace(
-                    mean=_where(ray, state.optima.solutions[origin], chains.chain.mean)
-                ),
-                slowness=jnp.where(ended, jnp.where(slow, 2.0**level, 1.0), chains.slowness),
-                activity=jnp.where(ended, activity, chains.activity),
-                proposal=proposal,
-                line=_where(ray, (factor * spacing)[:, None] * direction, chains.line),
-                line_fitness=jnp.where(ray, state.optima.fitness[origin], chains.line_fitness),
-                age=reset(chains.age, 0),
-                idle=reset(chains.idle, 0),
-                flat=reset(chains.flat, 0),
-                doomed_width=reset(chains.doomed_width, 0),
-                lowest_median=reset(chains.lowest_median, _none(dtype)),
-                best_fitness=reset(chains.best_fitness, _none(dtype)),
-            ),
-            proposals=Proposals(evaluations, discoveries, endings),
-            num_slow=num_slow,
+        return _Proposed(
+            proposal,
+            jnp.where(ended, activity, chains.activity),
+            jnp.where(ended, jnp.where(large, parts.astype(jnp.int32), 1), chains.parts),
+            _where(ray, state.optima.solutions[origin], chains.chain.mean),
+            _where(ray, (factor * spacing)[:, None] * direction, chains.line),
+            jnp.where(ray, state.optima.fitness[origin], chains.line_fitness),
         )
+
+
+class _Proposed(NamedTuple):
+    """What chains are for from now on; leading axis K."""
+
+    proposal: Array
+    activity: Array
+    parts: Array
+    mean: Array
+    line: Array
+    line_fitness: Array
 
 
 class _Beginning(NamedTuple):
@@ -812,6 +994,12 @@ def default_chain_size(num_dims: int) -> int:
 def _none(dtype: DTypeLike) -> float:
     """Fitness of what does not exist yet: finite, so that the state is."""
     return float(jnp.finfo(dtype).max)
+
+
+def _ordered(fitness: Array) -> Array:
+    """Finite values in the same order, the failed last."""
+    none = _none(fitness.dtype)
+    return jnp.clip(jnp.where(jnp.isnan(fitness), none, fitness), -none, none)
 
 
 def _ray_shares(num_samples: int) -> np.ndarray:

@@ -3,20 +3,19 @@ r"""One denoising chain: a Gaussian whose mean, noise level and metric follow th
 A chain holds x = m + sigma M z, z ~ N(0, I): the noise-free origin m, the noise level sigma and the
 metric M. With a flat kernel inside the chain, the posterior mean of the origin is the weighted mean
 of its samples (eq. 7 of Diffusion Evolution with weights that depend on ranks alone), so a reverse
-step moves m a share 1/s of the way towards it and replaces the noise. The level is not scheduled:
-an evolution path compares the steps with those of a search without selection, and M learns which
-directions the good samples take. s, the slowness, is the number of reverse steps in place of one: a
-slow chain averages s generations, as one of s times as many samples would.
+step moves m to it and replaces the noise. The level is not scheduled: an evolution path compares
+the steps with those of a search without selection, and M learns which directions the good samples
+take.
 
 With lambda samples, ordered by fitness, recombination weights w_j > 0 for the better half (sum 1),
-w_j^- for the others (sum 1), mu = 1 / sum w_j^2, and rates c computed for s lambda samples:
+w_j^- for the others (sum 1) and mu = 1 / sum w_j^2:
 
-    y     = sum_j w_j z_j                                          estimated origin, in noise units
-    p'    = (1 - c_p / s) p + sqrt(c_p / s (2 - c_p / s) mu) y      evolution path
-    m'    = m + sigma M y / s
-    M'    = M (I + c_1 / 2s (p' p'^T - I) + c_mu / 2s (S - I)),
+    y     = sum_j w_j z_j                               estimated origin, in noise units
+    p'    = (1 - c_p) p + sqrt(c_p (2 - c_p) mu) y       evolution path
+    m'    = m + sigma M y
+    M'    = M (I + c_1 / 2 (p' p'^T - I) + c_mu / 2 (S - I)),
             S = sum_j w_j z_j z_j^T - a sum_j w_j^- D z_j z_j^T / |z_j|^2 + a I
-    sigma' = sigma exp(c_p / (s d) (|p'| / E|N(0, I)| - 1))
+    sigma' = sigma exp(c_p / d (|p'| / E|N(0, I)| - 1))
 
 Beyond a few hundred dimensions M is the product of r rank-one maps instead of a matrix, which takes
 O(r D) a sample and is rotation-invariant as well.
@@ -24,6 +23,10 @@ O(r D) a sample and is rotation-invariant as well.
 A push b in [0, 1] from the bad samples makes y = sum_j (w_j - b w_j^-) z_j, and mu that of these
 weights. Where fitness is almost linear over a step, the worst samples tell as much as the best, so
 y tells twice as much for less than twice the noise; close to an optimum they mislead.
+
+In a box, a sample beyond a face is evaluated at the nearest point of the box, x - sigma e. Samples
+are then ordered by rank + lambda |e|^2 / 10: without the second term the level would grow without
+end where all samples beyond a face are alike.
 
 Shape letters: L (lambda) samples of the chain, D dimensions, r rank.
 
@@ -42,6 +45,10 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike, DTypeLike
 
+# What a squared distance of sigma from the box costs, as a share of all ranks. With .3 and more, an
+# optimum in a corner is not reached any more; with .03 the level falls more slowly.
+_RANKS_OF_EXCESS = 0.1
+
 
 class Chain(NamedTuple):
     """The state of a chain."""
@@ -52,21 +59,24 @@ class Chain(NamedTuple):
     path: Array  # (D,), p
 
 
-class _Weights(NamedTuple):
-    good: np.ndarray  # (L,), of the samples in order of fitness, sum 1
-    bad: np.ndarray  # (L,), sum 1, or zeros
-    mu: float  # the effective number of good samples
-    mu_bad: float
+class Weights(NamedTuple):
+    """What samples weigh, in their own order, and the rates that follow from how many they are."""
+
+    good: Array  # (L,), w_j of the better half, sum 1; all 0 if all samples failed
+    bad: Array  # (L,), w_j^- of the others, sum 1; 0 for failed samples
+    push: Array  # b
+    mu: Array  # of good - b bad
+    num_samples: Array  # lambda
+    alive: Array  # 0 if all samples failed, else 1
+    mu_bad: Array
 
 
-def _weights(num_samples: int) -> _Weights:
-    raw = math.log((num_samples + 1) / 2) - np.log(np.arange(1, num_samples + 1))
-    good, bad = np.maximum(raw, 0.0), np.maximum(-raw, 0.0)
-    if num_samples == 1:
-        good = np.ones(1)
-    good, bad = good / good.sum(), bad / max(bad.sum(), 1e-300)
-    # Python's floats: numpy's would make float64 of a float32 chain where x64 is on.
-    return _Weights(good, bad, float(1 / np.sum(good**2)), float(1 / max(np.sum(bad**2), 1e-12)))
+class Moments(NamedTuple):
+    """Weighted sums over samples; those of parts of the samples add up."""
+
+    origin: Array  # (D,), y = sum_j (w_j - b w_j^-) z_j
+    step: Array  # (D,), M y
+    spread: Array  # (D, D), M sum_j (w_j - a w_j^- D / |z_j|^2) z_j z_j^T; (0, D) of low rank
 
 
 def start(mean: Array, log_scale: ArrayLike, rank: int | None = None) -> Chain:
@@ -110,12 +120,150 @@ def shape_noise(chain: Chain, noise: Array) -> Array:
     return jax.lax.scan(apply, noise, (chain.metric, shares))[0]
 
 
+def weigh(
+    fitness: Array,
+    *,
+    taken: Array | None = None,
+    excess: Array | None = None,
+    push: ArrayLike = 0.0,
+) -> Weights:
+    """Weights by rank: w_j ~ max(0, log((lambda + 1) / 2) - log j), and w_j^- of the negative part.
+
+    Args:
+        fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
+        taken: booleans (L,), which rows are samples, lambda of them; None: all.
+        excess: |e|^2, shape (L,), squared distance in units of sigma by which a sample was moved
+            back into the box; None: by nothing.
+        push: b in [0, 1], a scalar.
+
+    Returns:
+        See `Weights`.
+    """
+    num_rows, dtype = fitness.shape[0], fitness.dtype
+    taken = jnp.ones(num_rows, bool) if taken is None else taken
+    num_samples, push = jnp.sum(taken).astype(dtype), jnp.asarray(push, dtype)
+    valid = taken & ~jnp.isnan(fitness)
+    # Sorting puts NaN after +inf.
+    place = _places(jnp.where(valid, fitness, jnp.nan))
+    if excess is not None:
+        place = _places(
+            jnp.where(valid, place + _RANKS_OF_EXCESS * num_samples * excess, jnp.nan), shared=False
+        )
+    raw = jnp.log((num_samples + 1) / 2) - jnp.log1p(jnp.arange(num_rows, dtype=dtype))
+    raw = jnp.where(jnp.arange(num_rows) < num_samples, raw, 0.0)
+    good, bad = jnp.maximum(raw, 0.0), jnp.maximum(-raw, 0.0)
+    # A single sample is a good one.
+    good = jnp.where(num_samples > 1, good, (jnp.arange(num_rows) == 0).astype(dtype))
+    good = good / jnp.sum(good)
+    bad = bad / jnp.maximum(jnp.sum(bad), jnp.finfo(dtype).tiny)
+    mu_bad = 1 / jnp.maximum(jnp.sum(bad**2), 1e-12)
+    # Good and bad samples are different ones: their weights have no product.
+    mu = 1 / (jnp.sum(good**2) + push**2 / mu_bad)
+
+    index = place.astype(jnp.int32)
+    good = jnp.where(valid, good[index], 0.0)
+    total = jnp.sum(good)
+    good = jnp.where(total > 0, good / jnp.where(total > 0, total, 1.0), 0.0)
+    alive = (total > 0).astype(dtype)
+    bad = alive * jnp.where(valid, bad[index], 0.0)
+    return Weights(good, bad, push, mu, num_samples, alive, mu_bad)
+
+
+def _places(values: Array, shared: bool = True) -> Array:
+    """Place 0, 1, ... of every value in their order, NaN last.
+
+    Equal values share the first of their places, or are ordered as they come.
+    """
+    count = jnp.arange(values.shape[0], dtype=jnp.int32)
+    ordered, order = jax.lax.sort((values, count), num_keys=1)
+    if shared:
+        new = jnp.concatenate([jnp.ones(1, bool), ordered[1:] != ordered[:-1]])
+        count = jax.lax.cummax(jnp.where(new, count, 0))
+    return jnp.zeros_like(values).at[order].set(count.astype(values.dtype))
+
+
+class _Rates(NamedTuple):
+    path: Array  # c_p
+    damping: Array  # d
+    one: Array  # c_1
+    many: Array  # c_mu
+    bad: Array  # a
+
+
+def _rates(weights: Weights, num_dims: int) -> _Rates:
+    mu = weights.mu
+    path = (mu + 2) / (num_dims + mu + 5)
+    damping = 1 + path + 2 * jnp.maximum(0.0, jnp.sqrt((mu - 1) / (num_dims + 1)) - 1)
+    one = 2 / ((num_dims + 1.3) ** 2 + mu)
+    many = jnp.minimum(1 - one, 2 * jnp.maximum(mu - 2 + 1 / mu, 0.0) / ((num_dims + 2) ** 2 + mu))
+    # Not more bad weight than leaves the metric positive definite (tutorial, eq. 50 to 53).
+    bad = jnp.minimum(
+        1 + one / jnp.maximum(many, 1e-30),
+        jnp.minimum(
+            1 + 2 * weights.mu_bad / (mu + 2),
+            (1 - one - many) / (num_dims * jnp.maximum(many, 1e-30)),
+        ),
+    )
+    return _Rates(path, damping, one, many, bad)
+
+
+def moments(chain: Chain, noise: Array, steps: Array, weights: Weights) -> Moments:
+    """Weighted sums over samples.
+
+    Args:
+        chain: that the samples were drawn from.
+        noise: z, shape (L, D).
+        steps: M z, shape (L, D).
+        weights: of these samples.
+    """
+    num_dims = noise.shape[1]
+    pushed = weights.good - weights.push * weights.bad
+    origin, step = pushed @ noise, pushed @ steps
+    if not is_full(chain):
+        return Moments(origin, step, jnp.zeros((0, num_dims), noise.dtype))
+    squares = jnp.sum(noise**2, axis=1)
+    bad = _rates(weights, num_dims).bad * weights.bad
+    signed = weights.good - bad * num_dims / jnp.where(squares > 0, squares, 1.0)
+    return Moments(origin, step, steps.T @ (signed[:, None] * noise))
+
+
+def move(chain: Chain, sums: Moments, weights: Weights) -> Chain:
+    """The chain after the step that follows from all its samples' weights and moments."""
+    num_dims, dtype = sums.origin.shape[0], sums.origin.dtype
+    rates, mu, alive = _rates(weights, num_dims), weights.mu, weights.alive
+    expected_length = math.sqrt(num_dims) * (1 - 1 / (4 * num_dims) + 1 / (21 * num_dims**2))
+
+    rate = alive * rates.path
+    path = (1 - rate) * chain.path + jnp.sqrt(rate * (2 - rate) * mu) * sums.origin
+    mean = chain.mean + jnp.exp(chain.log_scale) * sums.step
+    length = jnp.sqrt(jnp.sum(path**2)) / expected_length
+    log_scale = chain.log_scale + rate / rates.damping * (length - 1)
+    if is_full(chain):
+        one, many = alive * rates.one, alive * rates.many
+        kept = 1 - one / 2 - many / 2 * (jnp.sum(weights.good) - rates.bad * jnp.sum(weights.bad))
+        metric = (
+            kept * chain.metric
+            + one / 2 * jnp.outer(chain.metric @ path, path)
+            + many / 2 * sums.spread
+        )
+        # sigma and M share one factor: M has the mean square of the identity.
+        gain = jnp.sqrt(jnp.sum(metric**2) / num_dims)
+        metric, log_scale = metric / gain, log_scale + jnp.log(gain)
+    else:
+        shares = jnp.asarray(1 / (4.0 ** np.arange(chain.metric.shape[0]) * num_dims), dtype)
+        rates_of_maps = alive * jnp.minimum(1.0, weights.num_samples * shares)
+        gain = jnp.sqrt(rates_of_maps * (2 - rates_of_maps) * mu)
+        metric = (1 - rates_of_maps)[:, None] * chain.metric + gain[:, None] * sums.origin[None, :]
+    return Chain(mean, log_scale, metric, path)
+
+
 def reverse_step(
     chain: Chain,
     noise: Array,
     steps: Array,
     fitness: Array,
-    slowness: ArrayLike = 1.0,
+    *,
+    excess: Array | None = None,
     push: ArrayLike = 0.0,
 ) -> Chain:
     """One reverse step from evaluated samples: the equations at the head of the module.
@@ -125,89 +273,11 @@ def reverse_step(
         noise: z, shape (L, D).
         steps: M z, shape (L, D).
         fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
-        slowness: s >= 1, a scalar.
+        excess: |e|^2, shape (L,); see `weigh`.
         push: b in [0, 1], a scalar.
 
     Returns:
         The chain after the step; unchanged if all samples failed.
     """
-    num_samples, num_dims = noise.shape
-    dtype = noise.dtype
-    weights = _weights(num_samples)
-    s, push = jnp.asarray(slowness, dtype), jnp.asarray(push, dtype)
-    # Good and bad samples are different ones: their weights have no product.
-    mu_once = 1 / (1 / weights.mu + push**2 / weights.mu_bad)
-    mu = s * mu_once
-    rate_path = (mu + 2) / (num_dims + mu + 5)
-    damping = 1 + rate_path + 2 * jnp.maximum(0.0, jnp.sqrt((mu - 1) / (num_dims + 1)) - 1)
-    rate_one = 2 / ((num_dims + 1.3) ** 2 + mu)
-    rate_mu = jnp.minimum(
-        1 - rate_one, 2 * jnp.maximum(mu - 2 + 1 / mu, 0.0) / ((num_dims + 2) ** 2 + mu)
-    )
-    expected_length = math.sqrt(num_dims) * (1 - 1 / (4 * num_dims) + 1 / (21 * num_dims**2))
-
-    failed = jnp.isnan(fitness)
-    # The failed after +inf, in one sort.
-    keys = (failed.astype(jnp.int32), jnp.where(failed, 0.0, fitness), jnp.arange(num_samples))
-    order = jax.lax.sort(keys, num_keys=2)[2]
-    noise, steps = noise[order], steps[order]
-    valid = ~failed[order]
-    good = jnp.where(valid, jnp.asarray(weights.good, dtype), 0.0)
-    total = jnp.sum(good)
-    good = jnp.where(total > 0, good / jnp.where(total > 0, total, 1.0), 0.0)
-    alive = (total > 0).astype(dtype)
-
-    bad = alive * jnp.where(valid, jnp.asarray(weights.bad, dtype), 0.0)
-    pushed = good - push * bad
-    rate = alive * rate_path / s
-    origin = pushed @ noise
-    path = (1 - rate) * chain.path + jnp.sqrt(rate * (2 - rate) * mu_once) * origin
-    mean = chain.mean + jnp.exp(chain.log_scale) / s * (pushed @ steps)
-    length = jnp.sqrt(jnp.sum(path**2)) / expected_length
-    log_scale = chain.log_scale + rate / damping * (length - 1)
-
-    if is_full(chain):
-        one, many = alive * rate_one / s, alive * rate_mu / s
-        # Not more bad weight than leaves the metric positive definite (tutorial, eq. 50 to 53).
-        most = jnp.minimum(
-            1 + rate_one / jnp.maximum(rate_mu, 1e-30),
-            jnp.minimum(
-                1 + 2 * weights.mu_bad * s / (mu + 2),
-                (1 - rate_one - rate_mu) / (num_dims * jnp.maximum(rate_mu, 1e-30)),
-            ),
-        )
-        squares = jnp.sum(noise**2, axis=1)
-        bad = bad * most
-        signed = good - bad * num_dims / jnp.where(squares > 0, squares, 1.0)
-        kept = 1 - one / 2 - many / 2 * (jnp.sum(good) - jnp.sum(bad))
-        metric = (
-            kept * chain.metric
-            + one / 2 * jnp.outer(chain.metric @ path, path)
-            + many / 2 * (steps.T @ (signed[:, None] * noise))
-        )
-        # sigma and M share one factor: M has the mean square of the identity.
-        gain = jnp.sqrt(jnp.sum(metric**2) / num_dims)
-        metric, log_scale = metric / gain, log_scale + jnp.log(gain)
-    else:
-        rank = chain.metric.shape[0]
-        rates = (
-            alive
-            / s
-            * jnp.asarray(np.minimum(1.0, num_samples / (4.0 ** np.arange(rank) * num_dims)), dtype)
-        )
-        gain = jnp.sqrt(rates * (2 - rates) * mu_once)
-        metric = (1 - rates)[:, None] * chain.metric + gain[:, None] * origin[None, :]
-    return Chain(mean, log_scale, metric, path)
-
-
-def fold(chain: Chain) -> Chain:
-    """The same chain after its mean has been reflected into [-1, 1]^D.
-
-    Reflection flips the sign of some coordinates of its samples, so of the rows of M.
-    """
-    turned = jnp.mod(chain.mean + 1.0, 4.0)
-    mean = 1.0 - jnp.abs(turned - 2.0)
-    signs = jnp.where(turned > 2.0, -1.0, 1.0).astype(mean.dtype)
-    if is_full(chain):
-        return chain._replace(mean=mean, metric=chain.metric * signs[:, None])
-    return chain._replace(mean=mean, metric=chain.metric * signs, path=chain.path * signs)
+    weights = weigh(fitness, excess=excess, push=push)
+    return move(chain, moments(chain, noise, steps, weights), weights)

@@ -46,10 +46,14 @@ def _compiled(config: Config, name: str, num_dims: int) -> tuple[Search, _Steps]
         state = searches.tell(search, key, number, genomes, fitness, state)
         return points(*searches.ask(search, key, number + 1, state))
 
+    def onward_all(keys: Array, number: Array, *others: Any) -> Any:
+        # One by one: under vmap both sides of a branch are computed.
+        if name == "ours":
+            return jax.lax.map(lambda one: onward(one[0], number, *one[1:]), (keys, *others))
+        return jax.vmap(onward, in_axes=(0, None, 0, 0, 0))(keys, number, *others)
+
     return search, _Steps(
-        jax.jit(jax.vmap(begin)),
-        jax.jit(jax.vmap(after_first)),
-        jax.jit(jax.vmap(onward, in_axes=(0, None, 0, 0, 0))),
+        jax.jit(jax.vmap(begin)), jax.jit(jax.vmap(after_first)), jax.jit(onward_all)
     )
 
 
