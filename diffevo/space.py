@@ -90,7 +90,9 @@ def make_box(
     if x0 is None:
         low, high = bounds  # type: ignore[misc]
         wider = high if np.size(jax.tree.leaves(high)[0]) > 1 else low
-        template = jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), np.float32), wider)
+        template = jax.tree.map(
+            lambda leaf: np.zeros(np.shape(leaf), jax.dtypes.canonicalize_dtype(float)), wider
+        )
         if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(template)):
             raise ValueError(
                 "bounds: expected arrays (one number per coordinate) unless x0 gives the shape, "

@@ -131,8 +131,8 @@ class Params(struct.PyTreeNode):
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
-        tolerance: a chain that does not beat the best optimum ends when the spread of its fitness
-            falls below this share of the first population's.
+        tolerance: a chain that does not beat the best optimum by more than this share of the
+            spread of the first population's fitness ends when its own is less.
         mode_tolerance: optima within this share of it from the best are equally good.
         patience: multiplies the number of generations without progress that end a chain.
     """
@@ -769,10 +769,11 @@ class NichingDiffusionEvolution:
         samples = (self.num_samples * chains.parts).astype(dtype)
         narrowest = max(1e-12, 4 * float(jnp.finfo(dtype).eps))
         extent = jnp.maximum(1.0, jnp.max(jnp.abs(chains.chain.mean), axis=1))
+        tolerance = params.tolerance * state.scale
         converged = due & (
             (width < narrowest * extent)
             | (flat > 5)
-            | ((chains.best_fitness >= record) & (spread < params.tolerance * state.scale))
+            | ((chains.best_fitness >= record - tolerance) & (spread < tolerance))
             | (idle > params.patience * (50 + 50 * num_dims**1.5 / samples))
             | (age > params.patience * (100 + 150.0 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
         )
