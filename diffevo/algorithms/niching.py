@@ -656,7 +656,7 @@ class NichingDiffusionEvolution:
             | (flat > 5)
             | ((chains.best_fitness >= record) & (spread < params.tolerance * state.scale))
             | (idle > patience * (50 + 50 * num_dims**1.5 / samples))
-            | (age > patience * (100 + 150 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
+            | (age > patience * (100 + 150.0 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
         )
 
         def kept(new: Array, start: float) -> Array:
