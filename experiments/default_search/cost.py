@@ -1,0 +1,2 @@
+"""stub"""
+def times(config, progress, save): return {}
