@@ -17,7 +17,7 @@ from jax import Array
 from experiments.common import chunks, generations, statistics
 from experiments.common.progress import Progress
 from experiments.default_search import searches
-from experiments.default_search.config import OURS, Config, Reversal
+from experiments.default_search.config import Config, Reversal
 
 Results = dict[str, Any]
 Save = Callable[[Results], None]
@@ -127,7 +127,7 @@ def memory(config: Config, progress: Progress, save: Save) -> Results:
     """
     found: Results = {"cells": []}
     for population_size, num_dims in config.memory:
-        for name in OURS:
+        for name in config.memory_methods:
             progress.describe(f"memory of {name}, N = {population_size}, D = {num_dims}")
             search = searches.search(name, population_size, num_dims, config.num_generations)
             analysis = _compiled_step(search, population_size, num_dims).memory_analysis()

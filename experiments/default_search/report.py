@@ -44,8 +44,7 @@ def terminal(content: Results) -> list[Table]:
 def markdown(content: Results) -> str:
     """All tables."""
     return "# default_search: results\n" + "".join(
-        f"\n## {title}\n\n" + tables.markdown(header, rows)
-        for title, header, rows in _all(content)
+        f"\n## {title}\n\n" + tables.markdown(header, rows) for title, header, rows in _all(content)
     )
 
 

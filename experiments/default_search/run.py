@@ -9,7 +9,7 @@ from typing import Any
 from experiments.common import provenance, results
 from experiments.common.progress import Progress
 from experiments.default_search import cost, few_generations, many_dims, report
-from experiments.default_search.config import OURS, Config
+from experiments.default_search.config import Config
 
 Results = dict[str, Any]
 Part = Callable[[Config, Progress, Callable[[Results], None]], Results]
@@ -23,12 +23,9 @@ def parts(config: Config) -> dict[str, tuple[Part, int]]:
 
     return {
         **{case.name: (reversal(case), len(case.methods)) for case in config.reversals},
-        "memory": (many_dims.memory, len(OURS) * len(config.memory)),
-        "cartpole": (few_generations.cartpole, len(few_generations.CARTPOLE)),
-        "table1": (
-            few_generations.table1,
-            len(few_generations.TABLE1) * len(config.functions),
-        ),
+        "memory": (many_dims.memory, len(config.memory_methods) * len(config.memory)),
+        "cartpole": (few_generations.cartpole, len(config.cartpole_rows)),
+        "table1": (few_generations.table1, len(config.table1_rows) * len(config.functions)),
         "cost": (cost.times, len(config.timed)),
     }
 
@@ -53,9 +50,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     chosen = config.parts or tuple(known)
     if unknown := set(chosen) - set(known):
         raise ValueError(f"parts: expected names out of {tuple(known)}, got {sorted(unknown)}")
-    record = results.Record(
-        out / "default_search.json", "default_search", config, seed=config.seed
-    )
+    record = results.Record(out / "default_search.json", "default_search", config, seed=config.seed)
     progress.begin(sum(known[name][1] for name in chosen), "default search")
 
     for name in chosen:
@@ -93,5 +88,3 @@ def _on_disk(path: Path, known: dict[str, Any]) -> Results:
         return {}
     there = json.loads(path.read_text())["results"]
     return {name: part for name, part in there.items() if name in known}
-
-
