@@ -1,4 +1,4 @@
-"""The time of a generation: the default beside Diffusion Evolution, and beside pycma's ask and tell.
+"""The time of a generation beside Diffusion Evolution's, and beside pycma's ask and tell.
 
 Both sides run in turn in one process. Ours is one compiled scan over several generations of ask,
 evaluate and tell.
