@@ -163,6 +163,6 @@ SMOKE = Config(
     table1_population_size=32,
     table1_generations=2,
     table1_top=8,
-    timed=(Timed(3, 8, "pycma", "sphere", 2, 2),),
+    timed=(),
     chunk_size=2,
 )
