@@ -53,10 +53,12 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     record = results.Record(out / "default_search.json", "default_search", config, seed=config.seed)
     progress.begin(sum(known[name][1] for name in chosen), "default search")
 
+    # Once: later the tree may be another than the code that runs.
+    came_from = provenance.collect(seed=config.seed)
     for name in chosen:
-        start, came_from = time.perf_counter(), provenance.collect(seed=config.seed)
+        start = time.perf_counter()
 
-        def save(found: Results, name=name, start=start, came_from=came_from) -> None:
+        def save(found: Results, name=name, start=start) -> None:
             # Read anew: another process may have run another part meanwhile.
             there = _on_disk(record.path, known)
             seconds = round(time.perf_counter() - start, 1)
