@@ -33,7 +33,9 @@ def draw(found: Results, out: Path) -> list[Path]:
         axis.set(title=f"{case['num_dims']:,} dimensions", xlabel="generation")
     axes[0][0].set(ylabel="mean coordinate")
     names = dict.fromkeys(name for case in cases for name in case["methods"])
-    figures.legend_below(figure, [(METHODS[name], "-", shown[name]) for name in names], 2 * len(cases))
+    figures.legend_below(
+        figure, [(METHODS[name], "-", shown[name]) for name in names], 2 * len(cases)
+    )
     return [figures.save(figure, out / "reversal.png")]
 
 
