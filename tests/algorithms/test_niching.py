@@ -127,6 +127,14 @@ def test_many_dimensions_follow_the_fitness():
     assert down.chains.chain.mean.mean() < -0.5
 
 
+def test_twenty_thousand_dimensions_overflow_no_integer():
+    # Traced only: 150 (D + 3)^2 generations, beyond int32 from 3,781 dimensions on.
+    algorithm = NichingDiffusionEvolution(8, jnp.zeros(20_000))
+    shapes = jax.ShapeDtypeStruct((8, 20_000), jnp.float32), jax.ShapeDtypeStruct((8,), jnp.float32)
+    state = jax.eval_shape(algorithm.init, jax.random.key(0), *shapes, algorithm.default_params)
+    assert state.population.shape == (8, 20_000)
+
+
 def total(genomes):
     return jnp.sum(genomes, axis=1)
 

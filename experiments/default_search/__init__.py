@@ -1,0 +1,1 @@
+"""What the default search keeps of Diffusion Evolution, and what it costs."""
