@@ -75,8 +75,9 @@ def markdown(content: dict[str, Any]) -> str:
         f"{budget:,} evaluations, {config['side']} x {config['side']} cells, "
         f"{config['repetitions']} runs: medians with 95 % bootstrap intervals. QD score: sum of "
         "the elites' scores over the number of cells, at most 100. p: Wilcoxon's two-sided "
-        "signed-rank test of the QD score against one of ours, runs paired by number, not corrected "
-        "for the number of tests. Seconds are without compiling; ours runs all repetitions at once.\n"
+        "signed-rank test of the QD score against one of ours, runs paired by number, not "
+        "corrected for the number of tests. Seconds are without compiling; ours runs all "
+        "repetitions at once.\n"
     )
     header = [*_HEADER, *(f"p against {ours}" for ours in OURS)]
     for function, num_dims in _problems(config):
