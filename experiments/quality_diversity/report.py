@@ -118,7 +118,8 @@ def draw_archives(archives: Archives, config: Config, out: Path) -> Path:
     """The archive of the first run of every method: rows are problems, yellow is a good score."""
     problems = [(function, dims) for dims in config.dims for function in config.functions]
     figure, axes = figures.grid(len(problems), len(config.methods), 1.35, 1.45)
-    for row, (function, num_dims) in zip(axes, problems, strict=True):
+    for index, (function, num_dims) in enumerate(problems):
+        row = axes[index]
         for axis, name in zip(row, config.methods, strict=True):
             scores = archives[function, num_dims, name]
             axis.imshow(
@@ -131,7 +132,7 @@ def draw_archives(archives: Archives, config: Config, out: Path) -> Path:
             )
             axis.set(xticks=[], yticks=[])
             axis.grid(False)
-            if row is axes[0]:
+            if index == 0:
                 axis.set_title(_label(name).replace(", ", ",\n"), fontsize=7)
         row[0].set_ylabel(f"{function}, {num_dims}", fontsize=8)
     return figures.save(figure, out / "archives.png")
