@@ -18,6 +18,8 @@ from tasks.functions import (
     himmelblau,
     ising,
     leading_ones,
+    lp_rastrigin,
+    lp_sphere,
     nk,
     onemax,
     oscillating_double_peak,
@@ -62,6 +64,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     **{f"cec2013_{function}": partial(cec2013, function) for function in CEC2013_FUNCTIONS},
     "composed_bowls": partial(composed, "bowls"),
     "composed_mixture": partial(composed, "mixture"),
+    "lp_sphere": lp_sphere,
+    "lp_rastrigin": lp_rastrigin,
 }
 
 

@@ -49,7 +49,7 @@ OPTIONAL = {
     "gymnax": ("tasks/rl/cartpole",),
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),
-    "ribs": ("experiments/common/baselines",),
+    "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
     "tyro": ("experiments/",),

@@ -29,6 +29,7 @@ from tasks.functions.double_peak import (
     dynamic_double_peak,
     oscillating_double_peak,
 )
+from tasks.functions.linear_projection import LinearProjection, lp_rastrigin, lp_sphere
 from tasks.functions.rates import Rates, rates
 from tasks.functions.rotated import RotatedRastrigin, rotated_rastrigin
 from tasks.functions.two_peaks import TwoPeaks, two_peaks, two_peaks_step
@@ -46,6 +47,7 @@ __all__ = [
     "DoublePeak",
     "Ising",
     "LeadingOnes",
+    "LinearProjection",
     "OneMax",
     "Rates",
     "RotatedRastrigin",
@@ -61,6 +63,8 @@ __all__ = [
     "himmelblau",
     "ising",
     "leading_ones",
+    "lp_rastrigin",
+    "lp_sphere",
     "nk",
     "onemax",
     "oscillating_double_peak",

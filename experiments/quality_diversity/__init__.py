@@ -1,0 +1,1 @@
+"""Quality diversity on the linear projection domains."""
