@@ -25,8 +25,9 @@ PyTree = Any
 # How long the compiled loop runs before it looks at the progress bar or the keyboard.
 _SECONDS_PER_CHUNK = 0.2
 _IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
-# In fewer generations than this no noise level can adapt: a schedule over them does better.
-_FEW_GENERATIONS = 50
+# In fewer generations than this hardly a noise level adapts: a schedule over them keeps more
+# optima; but not in more dimensions than this, where its selection weakens.
+_FEW_GENERATIONS, _FEW_DIMENSIONS = 50, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +117,7 @@ def minimize(
             fortieth of the budget, between 16 and 512, for the others.
         algorithm: a registered name, an instance with its own schedule, or "auto":
             "niching_diffusion_evolution", but "diffusion_evolution" if a population size is given
-            of which the budget allows at most 50 generations.
+            of which the budget allows at most 50 generations, in up to 16 dimensions.
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.
@@ -275,7 +276,8 @@ def _resolve(
     num_generations = _num_generations(budget, size)
     if algorithm == "auto":
         few = population_size is not None and num_generations <= _FEW_GENERATIONS
-        algorithm = "diffusion_evolution" if few else niching
+        scheduled = few and spec.num_dims <= _FEW_DIMENSIONS
+        algorithm = "diffusion_evolution" if scheduled else niching
     kind = ALGORITHMS[algorithm]
     # Only a search with a schedule over its generations needs to know how many there will be, and
     # only one that looks for optima where the genomes end.

@@ -149,11 +149,12 @@ def weigh(
         place = _places(
             jnp.where(valid, place + _RANKS_OF_EXCESS * num_samples * excess, jnp.nan), shared=False
         )
-    raw = jnp.log((num_samples + 1) / 2) - jnp.log1p(jnp.arange(num_rows, dtype=dtype))
-    raw = jnp.where(jnp.arange(num_rows) < num_samples, raw, 0.0)
+    order = jnp.arange(num_rows, dtype=dtype)
+    raw = jnp.log((num_samples + 1) / 2) - jnp.log1p(order)
+    raw = jnp.where(order < num_samples, raw, 0.0)
     good, bad = jnp.maximum(raw, 0.0), jnp.maximum(-raw, 0.0)
     # A single sample is a good one.
-    good = jnp.where(num_samples > 1, good, (jnp.arange(num_rows) == 0).astype(dtype))
+    good = jnp.where(num_samples > 1, good, (order == 0).astype(dtype))
     good = good / jnp.sum(good)
     bad = bad / jnp.maximum(jnp.sum(bad), jnp.finfo(dtype).tiny)
     mu_bad = 1 / jnp.maximum(jnp.sum(bad**2), 1e-12)

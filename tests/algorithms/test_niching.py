@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from diffevo import NichingDiffusionEvolution
+from diffevo.algorithms.niching import DENOISE
+from diffevo.core import chain
 
 OPTIMA = np.array(
     [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
@@ -121,6 +123,9 @@ def test_many_dimensions_follow_the_fitness():
         algorithm.default_params,
     )
     assert max(leaf.size for leaf in jax.tree.leaves(state)) == 256 * 400
+    # The limit of a chain's age did not fit 32 bits in so many.
+    wide = NichingDiffusionEvolution(8, jnp.zeros(5000))
+    run(wide, total, jax.random.key(4), 2)
     up, _ = run(algorithm, total, jax.random.key(4), 40, scale=-1.0)
     down, _ = run(algorithm, total, jax.random.key(4), 40, scale=1.0)
     assert up.chains.chain.mean.mean() > 0.5
@@ -142,13 +147,92 @@ def total(genomes):
 def test_shares_say_who_gets_evaluations_while_nothing_is_discovered():
     algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
     params = algorithm.default_params
-    without = params.replace(slow_share=jnp.asarray(0.0))
+    without = params.replace(large_share=jnp.asarray(0.0))
     state, _ = run(algorithm, himmelblau, jax.random.key(5), 600, params=without)
-    assert state.num_slow == 0
+    assert state.num_large == 0
     assert state.proposals.evaluations[3] == 0
     assert np.all(np.asarray(state.proposals.evaluations[:3]) > 0)
     state, _ = run(algorithm, himmelblau, jax.random.key(5), 600, params=params)
-    assert state.num_slow > 0
+    assert state.num_large > 0
+
+
+def test_a_large_chain_steps_with_all_its_generations():
+    # Two generations of samples, then the step of a chain with all of them.
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    params = algorithm.default_params
+    key = jax.random.key(6)
+    population = algorithm.sample_population(key)
+    state = algorithm.init(key, population, himmelblau(population), params)
+    large = jnp.full(1, 2, jnp.int32)
+    begun = chain.start(jnp.full(2, 0.9), jnp.log(0.5))
+    state = state.replace(
+        chains=state.chains.replace(
+            chain=jax.tree.map(lambda leaf: leaf[None], begun),
+            activity=jnp.full(1, DENOISE, jnp.int32),
+            parts=large,
+            part=0 * large,
+        )
+    )
+    noise, fitness, excess = [], [], []
+    for number in range(2):
+        ask_key, tell_key = jax.random.split(jax.random.fold_in(key, number))
+        population, state = algorithm.ask(ask_key, state, params)
+        raw = begun.mean[None, :] + jnp.exp(begun.log_scale) * state.noise[0]
+        np.testing.assert_allclose(population, jnp.clip(raw, -1, 1), atol=1e-6)
+        noise.append(state.noise[0])
+        fitness.append(himmelblau(population))
+        excess.append(jnp.sum((raw - jnp.clip(raw, -1, 1)) ** 2, axis=1) / 0.25)
+        state, _ = algorithm.tell(tell_key, population, fitness[-1], state, params)
+        if number == 0:
+            np.testing.assert_array_equal(state.chains.chain.mean[0], begun.mean)
+    assert np.sum(excess) > 0, "some are moved back into the box"
+    noise, fitness, excess = (jnp.concatenate(parts) for parts in (noise, fitness, excess))
+    expected = chain.reverse_step(begun, noise, noise, fitness, excess=excess)
+    got = jax.tree.map(lambda leaf: leaf[0], state.chains.chain)
+    np.testing.assert_allclose(got.mean, jnp.clip(expected.mean, -1, 1), atol=1e-5)
+    np.testing.assert_allclose(got.metric, expected.metric, atol=1e-5)
+    np.testing.assert_allclose(got.log_scale, expected.log_scale, atol=1e-5)
+
+
+def test_a_large_chain_shrinks_in_a_single_basin_and_not_on_a_rough_landscape():
+    def smallest(fun):  # parts of the first chain's steps
+        algorithm = NichingDiffusionEvolution(10, jnp.zeros(10))
+        params = algorithm.default_params
+        key = jax.random.key(7)
+        population = algorithm.sample_population(key)
+        state = algorithm.init(key, population, fun(population), params)
+        state = state.replace(
+            chains=state.chains.replace(
+                activity=jnp.full(1, DENOISE, jnp.int32), parts=jnp.full(1, 4, jnp.int32)
+            )
+        )
+
+        def step(state, number):
+            ask_key, tell_key = jax.random.split(jax.random.fold_in(key, number))
+            population, state = algorithm.ask(ask_key, state, params)
+            state, _ = algorithm.tell(tell_key, population, fun(population), state, params)
+            return state, (state.chains.parts[0], state.chains.age[0])
+
+        parts, age = map(np.asarray, jax.lax.scan(step, state, jnp.arange(1000))[1])
+        assert age.max() > 40
+        alive = np.append(np.diff(age) >= 0, False)
+        return parts[: np.argmin(alive)].min()
+
+    def bowl(genomes):
+        return jnp.sum(genomes**2, axis=1)
+
+    def rough(genomes):  # fitness goes with the square root of the distance, at every scale
+        return jnp.sum(jnp.sqrt(jnp.abs(genomes)), axis=1)
+
+    assert smallest(bowl) == 1
+    assert smallest(rough) == 4
+
+
+def test_an_optimum_in_a_corner_is_reached():
+    algorithm = NichingDiffusionEvolution(8, jnp.zeros(5), domain="box")
+    state, metrics = run(algorithm, total, jax.random.key(8), 150)
+    np.testing.assert_array_equal(state.best_solution, -np.ones(5))
+    assert metrics["outside"].max() <= 1.0
 
 
 def test_the_population_is_divided_into_chains():
