@@ -109,7 +109,8 @@ def minimize(
         fun: JAX-traceable, from one solution to a number or from a population (leaves with a
             leading axis N) to N numbers; NaN is a failed evaluation.
         bounds: (low, high), each an array or a pytree like a solution, or a number if x0 gives the
-            shape. Solutions always lie within; a step beyond is reflected. None: unbounded.
+            shape. Solutions always lie within: a step beyond ends on them in niching, and is
+            reflected by the other algorithms. None: unbounded.
         x0: a solution: gives the structure, and the first member of the initial population.
         scale: spread of the initial population about x0 where there are no bounds.
         budget: evaluations, >= 2 population_size; whole generations only.

@@ -351,6 +351,8 @@ class NichingDiffusionEvolution:
         """
         del key, params
         means = jnp.repeat(state.chains.chain.mean, self.num_samples, axis=0)
+        if self.domain == "box":  # one whose optimum is on a face may be beyond it
+            means = jnp.clip(means, -1.0, 1.0)
         rest = self.population_size - means.shape[0]
         return self.solution.unravel(jnp.pad(means, ((0, rest), (0, 0))))
 
@@ -623,8 +625,6 @@ class NichingDiffusionEvolution:
             lambda carry: carry,
             (moved, best, median),
         )
-        if in_box:
-            moved = moved._replace(mean=jnp.clip(moved.mean, -1.0, 1.0))
         return moved, (best, median)
 
     def _large_step(
@@ -763,8 +763,12 @@ class NichingDiffusionEvolution:
         smooth_spread = jnp.where(first, spread, chains.spread + 0.2 * (spread - chains.spread))
         progress = smooth < chains.lowest_median - 0.2 * smooth_spread
         idle = jnp.where(progress | first, 0.0, chains.idle + 1.0)
+        # At a face half of the samples may be the same point, which says nothing of the landscape.
+        excess = state.excess[state.generation % _MOST_PARTS]
+        at_face = 2 * jnp.sum(excess > 0, axis=1) >= self.num_samples
         resolution = 4 * jnp.finfo(dtype).eps
-        flat = jnp.where(spread <= resolution * jnp.abs(best), chains.flat + 1, 0)
+        level = ~at_face & (spread <= resolution * jnp.abs(best))
+        flat = jnp.where(level, chains.flat + 1, 0)
         age = chains.age + 1.0
         samples = (self.num_samples * chains.parts).astype(dtype)
         narrowest = max(1e-12, 4 * float(jnp.finfo(dtype).eps))
@@ -773,7 +777,7 @@ class NichingDiffusionEvolution:
         converged = due & (
             (width < narrowest * extent)
             | (flat > 5)
-            | ((chains.best_fitness >= record - tolerance) & (spread < tolerance))
+            | ((chains.best_fitness >= record - tolerance) & (spread < tolerance) & ~at_face)
             | (idle > params.patience * (50 + 50 * num_dims**1.5 / samples))
             | (age > params.patience * (100 + 150.0 * (num_dims + 3) ** 2 / jnp.sqrt(samples)))
         )
