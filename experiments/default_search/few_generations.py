@@ -29,12 +29,13 @@ from tasks.rl.cartpole import cartpole as make_cartpole
 
 Results = dict[str, Any]
 Save = Callable[[Results], None]
-PUBLISHED, DEFAULT, NICHING = "published", "default", "niching"
+PUBLISHED, DEFAULT, NICHING, SCHEDULED = "published", "default", "niching", "scheduled"
 BOUNDS = "_bounds"  # of a row whose search knows the box
 NAMES = {
     PUBLISHED: "published Diffusion Evolution",
     DEFAULT: "`minimize`'s default",
     DEFAULT + BOUNDS: "`minimize`'s default, bounds given",
+    SCHEDULED: "Diffusion Evolution, the library's defaults",
     NICHING: "NichingDiffusionEvolution",
     NICHING + BOUNDS: "NichingDiffusionEvolution, bounds given",
 }
@@ -65,19 +66,20 @@ def search_of(
         population_size: N.
         num_dims: D.
         num_moves: generations after the first population, at most 50: what `minimize` then takes
-            is Diffusion Evolution with the library's defaults (a test compares them).
+            is Diffusion Evolution with the library's defaults in up to 16 dimensions, and niching
+            in more (a test compares them).
         published: the paper's fitness mapping of this task.
         noise_scale: the paper's for this task.
         temperature: of the mapping.
     """
     template = jnp.zeros(num_dims)
     bounded = name.endswith(BOUNDS)
-    if name.startswith(NICHING):
+    if name.startswith(NICHING) or (name.startswith(DEFAULT) and num_dims > 16):
         search = diffevo.NichingDiffusionEvolution(
             population_size, template, domain="box" if bounded else "unbounded"
         )
         return Search(search, search.default_params, bounded)
-    if name.startswith(DEFAULT):
+    if name.startswith((DEFAULT, SCHEDULED)):
         search = diffevo.DiffusionEvolution(population_size, template, num_moves)
         return Search(search, search.default_params, bounded)
     search = diffevo.DiffusionEvolution(population_size, template, num_moves, weighting=published)
