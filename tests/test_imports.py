@@ -36,11 +36,13 @@ OPTIONAL = {
         "experiments/common/baselines",
         "experiments/niching/methods",
         "experiments/bbob/host",
+        "experiments/default_search/cost",
     ),
     "coco-experiment": ("experiments/bbob/coco",),
     "cocopp": (),  # a command: it reads the logs that COCO's observer writes
     "evosax": (
         "experiments/common/baselines",
+        "experiments/default_search/searches",
         "experiments/performance",
         "experiments/niching/methods",
         "experiments/bbob/searches",

@@ -108,7 +108,7 @@ class State(struct.PyTreeNode):
     steps: Array  # (K, L, D), M z
     # Of the last B generations, a ring; what noise they had is drawn again when it is needed.
     seeds: Array  # (B, 2) uint32
-    chain_fitness: Array  # (B, K, L)
+    chain_fitness: Array  # (B, K, L), finite, of what failed the greatest number
     excess: Array  # (B, K, L), by how much samples were moved back into the box, see `core.chain`
     chains: Chains
     optima: Optima
@@ -531,7 +531,7 @@ class NichingDiffusionEvolution:
         denoising = chains.activity == DENOISE
         chains = chains.replace(part=jnp.where(denoising, chains.part + 1, 0))
         place = state.generation % _MOST_PARTS
-        state = state.replace(chain_fitness=state.chain_fitness.at[place].set(fitness))
+        state = state.replace(chain_fitness=state.chain_fitness.at[place].set(ordered))
         moved, ranked = self._step(ordered, state.replace(chains=chains))
         due = denoising & (chains.part == chains.parts)
         chains = chains.replace(part=jnp.where(due, 0, chains.part))
@@ -597,7 +597,7 @@ class NichingDiffusionEvolution:
             chains.chain,
             state.noise,
             state.steps,
-            state.chain_fitness[slot],
+            state.fitness[: fitness.size].reshape(fitness.shape),
             state.excess[slot],
             push,
         )
@@ -635,9 +635,11 @@ class NichingDiffusionEvolution:
         parts = state.chains.parts[k]
         slots = (state.generation - jnp.arange(most)) % _MOST_PARTS
         fitness = state.chain_fitness[slots, k]
+        failed = fitness >= _none(fitness.dtype)
         taken = jnp.broadcast_to(jnp.arange(most)[:, None] < parts, fitness.shape).ravel()
         excess = state.excess[slots, k].ravel() if self.domain == "box" else None
-        weights = chain.weigh(fitness.ravel(), taken=taken, excess=excess, push=push)
+        values = jnp.where(failed, jnp.nan, fitness).ravel()
+        weights = chain.weigh(values, taken=taken, excess=excess, push=push)
         good, bad = weights.good.reshape(fitness.shape), weights.bad.reshape(fitness.shape)
 
         def add(part: Array, sums: Moments) -> Moments:
@@ -649,7 +651,7 @@ class NichingDiffusionEvolution:
         zeros = jnp.zeros_like(this.mean)
         spread = jnp.zeros_like(this.metric) if chain.is_full(this) else this.metric[:0]
         sums = jax.lax.fori_loop(0, parts, add, Moments(zeros, zeros, spread))
-        values = jnp.sort(jnp.where(taken, _ordered(fitness.ravel()), jnp.inf))
+        values = jnp.sort(jnp.where(taken, fitness.ravel(), jnp.inf))
         return chain.move(this, sums, weights), values[0], values[parts * self.num_samples // 2]
 
     def _begin(
