@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
 from experiments.bbob.cells import Cell
 from experiments.bbob.coco import TARGETS
 from experiments.bbob.config import Config
+from experiments.common import statistics
 
 GROUPS: dict[str, tuple[int, ...]] = {
     "separable": tuple(range(1, 6)),
@@ -113,17 +113,10 @@ def compare(ours: Iterable[Cell], others: Iterable[Cell]) -> dict[str, Any]:
         "solved_other": int(targets[1].sum()),
         "better": int((more > 0).sum()),
         "worse": int((more < 0).sum()),
-        "p_targets": _wilcoxon(more),
+        "p_targets": statistics.wilcoxon(more),
         "log10_ratio": float(gap.mean()) if len(gap) else None,
-        "p_run_length": _wilcoxon(gap),
+        "p_run_length": statistics.wilcoxon(gap),
     }
-
-
-def _wilcoxon(differences: np.ndarray) -> float:
-    if not np.any(differences):
-        return 1.0
-    # As an array: scipy's versions differ in the type that a checker sees.
-    return float(np.asarray(scipy.stats.wilcoxon(differences))[1])
 
 
 def solved(cells: Iterable[Cell]) -> dict[str, Any]:

@@ -159,11 +159,4 @@ def finish(config: Config, record: results.Record, out: Path, progress: Progress
     record.results = aggregate.summarize(found, config)
     written = report.draw(found, config, out)
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "bbob.md"
-    results.write_text(table, report.markdown(content))
-    for shown in report.terminal(content):
-        progress.print(shown)
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)

@@ -6,12 +6,14 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.common import provenance
+from experiments.common.progress import Progress
 
 
 def plain(value: Any) -> Any:
@@ -109,4 +111,32 @@ class Record:
         """Write the final file and return its content."""
         content = self._content("complete")
         write_json(self.path, content)
+        return content
+
+    def publish(
+        self,
+        markdown: Callable[[dict[str, Any]], str],
+        terminal: Callable[[dict[str, Any]], Any],
+        figures: Iterable[Path],
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """Finish, write the tables beside the file, show them, and say what was written.
+
+        Args:
+            markdown: content to the text of the table, which has the file's name and ends in .md.
+            terminal: content to what rich draws, one or a list.
+            figures: paths of those that have been drawn.
+            progress: where to show it.
+
+        Returns:
+            The content.
+        """
+        content = self.finish()
+        table = self.path.with_suffix(".md")
+        write_text(table, markdown(content))
+        shown = terminal(content)
+        for item in shown if isinstance(shown, list) else [shown]:
+            progress.print(item)
+        for path in (self.path, table, *figures):
+            progress.print(f"wrote {path}")
         return content

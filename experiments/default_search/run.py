@@ -74,14 +74,7 @@ def finish(record: results.Record, out: Path, progress: Progress) -> dict[str, A
     """Write the table and the figure of the parts that there are; the record's content."""
     written = report.draw(record.results, out)
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "default_search.md"
-    results.write_text(table, report.markdown(content))
-    for shown in report.terminal(content):
-        progress.print(shown)
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)
 
 
 def _on_disk(path: Path, known: dict[str, Any]) -> Results:

@@ -36,11 +36,4 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
             record.save()
             progress.advance(config.repetitions)
     figure = report.draw(record.results, config, out)
-    content = record.finish()
-    table = out / "memory.md"
-    results.write_text(table, report.markdown(content))
-    for shown in report.terminal(content):
-        progress.print(shown)
-    for path in (record.path, table, figure):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, [figure], progress)

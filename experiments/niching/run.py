@@ -172,13 +172,7 @@ def _write(
     record.results = report.summarize(config, lines)
     written = report.draw_curves(record.results["cells"], config, out)
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = record.path.with_suffix(".md")
-    results.write_text(table, report.markdown(content))
-    progress.print(report.terminal(content))
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,10 +116,4 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         *(report.draw_populations(last, TASKS[name](), config, out) for name in config.tasks),
     ]
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "optima.md"
-    results.write_text(table, report.markdown(content))
-    progress.print(report.terminal(content))
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -300,10 +299,7 @@ def run_discrete(config: Config, name: str, method: str, keys: Array) -> dict[st
 
 def paired(values: ArrayLike, reference: ArrayLike) -> float:
     """Two-sided Wilcoxon signed-rank probability of paired runs; 1 where no pair differs."""
-    difference = np.asarray(values, np.float64) - np.asarray(reference, np.float64)
-    if not np.any(difference):
-        return 1.0
-    return float(np.asarray(scipy.stats.wilcoxon(difference))[1])
+    return statistics.wilcoxon(np.asarray(values, np.float64) - np.asarray(reference, np.float64))
 
 
 def summarize_rates(found: dict[str, np.ndarray]) -> dict[str, Any]:

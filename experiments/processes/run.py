@@ -57,11 +57,4 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
                     if reference in outcomes and reference != method
                 }
             jax.clear_caches()  # every method and task compiles anew
-    content = record.finish()
-    table = out / "processes.md"
-    results.write_text(table, report.markdown(content))
-    for shown in report.terminal(content):
-        progress.print(shown)
-    for path in (record.path, table):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, (), progress)

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 
 from experiments.common import chunks, results, statistics
 from experiments.common.baselines.problem import host_rng
@@ -77,10 +76,7 @@ def _rival(config: Config, num_dims: int, name: str) -> list[Runs]:
 def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     """Median of the paired differences (R,), and Wilcoxon's two-sided probability."""
     differences = np.asarray(ours) - np.asarray(theirs)
-    p = 1.0
-    if np.any(differences != 0):
-        p = float(np.asarray(scipy.stats.wilcoxon(differences))[1])
-    return {"difference": float(np.median(differences)), "p": p}
+    return {"difference": float(np.median(differences)), "p": statistics.wilcoxon(differences)}
 
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
@@ -143,10 +139,4 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         ]
     written = [report.draw_paths(cells, config, out), report.draw_archives(first, config, out)]
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "quality_diversity.md"
-    results.write_text(table, report.markdown(content))
-    progress.print(report.terminal(content))
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)

@@ -43,11 +43,4 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         report.draw_samples(samples, config, out),
     ]
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "steering.md"
-    results.write_text(table, report.markdown(content))
-    for shown in report.terminal(content):
-        progress.print(shown)
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)

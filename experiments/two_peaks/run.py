@@ -163,13 +163,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         report.draw_shares(shown, config, out),
     ]
     record.results["figures"] = [path.name for path in written]
-    content = record.finish()
-    table = out / "two_peaks.md"
-    results.write_text(table, report.markdown(content))
-    progress.print(report.terminal(content))
-    for path in (record.path, table, *written):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, written, progress)
 
 
 def _summarize(found: dict[str, np.ndarray], kept_share: float) -> dict[str, Any]:

@@ -195,14 +195,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     record.results["invariance"] = _invariance(study, progress)
     picture = report.draw(record.results, config, out)
     record.results["figures"] = [picture.name]
-    content = record.finish()
-    table = out / "weighting.md"
-    results.write_text(table, report.markdown(content))
-    for item in report.terminal(content):
-        progress.print(item)
-    for path in (record.path, table, picture):
-        progress.print(f"wrote {path}")
-    return content
+    return record.publish(report.markdown, report.terminal, [picture], progress)
 
 
 def _baseline(found: dict[str, Any]) -> dict[str, Any]:
