@@ -21,7 +21,8 @@ With one chain this is a restarted evolution strategy of the CMA-ES kind; with m
 method. All decisions depend on ranks, on differences of fitness relative to the landscape's, and on
 distances relative to a chain's width: so f and a f + b are searched alike, for a > 0.
 
-Shape letters: N population, K chains, L samples of a chain, D genome dimensions, A archive.
+Shape letters: N population, K chains, L samples of a chain, D genome dimensions, A archive, B
+generations that large chains look back on.
 
 References: Zhang et al., arXiv 2410.02543 (denoising); Ursem, Multinational Evolutionary Algorithms
 (CEC 1999), and Maree et al., Niching an Archive-based Gaussian EDA via adaptive clustering (the
@@ -398,11 +399,8 @@ class NichingDiffusionEvolution:
         genomes = jnp.where(activity == COMBINE, combined, genomes)
         place = (state.generation + 1) % _MOST_PARTS
         if self.domain == "box":
-            moved = genomes - jnp.clip(genomes, -1.0, 1.0)
-            scale = jnp.exp(chains.chain.log_scale)[:, None]
-            excess = jnp.sum((moved / scale[:, :, None]) ** 2, axis=2)
+            genomes, excess = jax.vmap(chain.into_box)(genomes, chains.chain.log_scale)
             state = state.replace(excess=state.excess.at[place].set(excess))
-            genomes = genomes - moved
         genomes = jnp.concatenate([genomes.reshape(used, -1), prior[used:]])
         return self.solution.unravel(genomes), state.replace(
             noise=noise, steps=steps, seeds=state.seeds.at[place].set(seeds)

@@ -120,6 +120,12 @@ def shape_noise(chain: Chain, noise: Array) -> Array:
     return jax.lax.scan(apply, noise, (chain.metric, shares))[0]
 
 
+def into_box(samples: Array, log_scale: Array) -> tuple[Array, Array]:
+    """The points of [-1, 1]^D nearest to samples (L, D), and |e|^2 (L,), the way in sigmas."""
+    inside = jnp.clip(samples, -1.0, 1.0)
+    return inside, jnp.sum(((samples - inside) / jnp.exp(log_scale)) ** 2, axis=1)
+
+
 def weigh(
     fitness: Array,
     *,
@@ -132,8 +138,7 @@ def weigh(
     Args:
         fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
         taken: booleans (L,), which rows are samples, lambda of them; None: all.
-        excess: |e|^2, shape (L,), squared distance in units of sigma by which a sample was moved
-            back into the box; None: by nothing.
+        excess: |e|^2, shape (L,), from `into_box`; None: nothing was moved.
         push: b in [0, 1], a scalar.
 
     Returns:
