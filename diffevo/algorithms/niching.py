@@ -128,7 +128,8 @@ class Params(struct.PyTreeNode):
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
         scout_share: discoveries that scouts are credited with before they make any, where rays and
             combinations have 1: while nothing is discovered, evaluations are divided like this.
-        large_share: the same of large chains; 0 forbids them.
+        large_share: the same of large chains, divided by the number of equally good optima that
+            are known: where there are several, small chains find them. 0 forbids large chains.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
@@ -931,7 +932,7 @@ class NichingDiffusionEvolution:
                 params.scout_share.astype(dtype),
                 (num_good >= 1).astype(dtype),
                 (num_good >= 3).astype(dtype),
-                params.large_share.astype(dtype),
+                params.large_share.astype(dtype) / jnp.maximum(num_good, 1).astype(dtype),
             ]
         )
 
