@@ -45,6 +45,8 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike, DTypeLike
 
+from diffevo.core.ranks import places
+
 # What one sigma beyond a face costs, as a share of all ranks. With more, or with the sum over the
 # coordinates in place of the largest, an optimum in a corner of 20 dimensions is not reached; with
 # less the level falls more slowly.
@@ -146,14 +148,17 @@ def weigh(
         See `Weights`.
     """
     num_rows, dtype = fitness.shape[0], fitness.dtype
-    taken = jnp.ones(num_rows, bool) if taken is None else taken
-    num_samples, push = jnp.sum(taken).astype(dtype), jnp.asarray(push, dtype)
-    valid = taken & ~jnp.isnan(fitness)
-    # Sorting puts NaN after +inf.
-    place = _places(jnp.where(valid, fitness, jnp.nan))
+    num_samples, push = jnp.asarray(num_rows, dtype), jnp.asarray(push, dtype)
+    if taken is not None:
+        num_samples, fitness = jnp.sum(taken).astype(dtype), jnp.where(taken, fitness, jnp.nan)
+    valid = ~jnp.isnan(fitness)
+    place = places(fitness)
     if excess is not None:
-        place = _places(
-            jnp.where(valid, place + _RANKS_OF_EXCESS * num_samples * excess, jnp.nan), shared=False
+        place = places(
+            jnp.where(
+                valid, place.astype(dtype) + _RANKS_OF_EXCESS * num_samples * excess, jnp.nan
+            ),
+            shared=False,
         )
     order = jnp.arange(num_rows, dtype=dtype)
     raw = jnp.log((num_samples + 1) / 2) - jnp.log1p(order)
@@ -167,26 +172,12 @@ def weigh(
     # Good and bad samples are different ones: their weights have no product.
     mu = 1 / (jnp.sum(good**2) + push**2 / mu_bad)
 
-    index = place.astype(jnp.int32)
-    good = jnp.where(valid, good[index], 0.0)
+    good = jnp.where(valid, good[place], 0.0)
     total = jnp.sum(good)
     good = jnp.where(total > 0, good / jnp.where(total > 0, total, 1.0), 0.0)
     alive = (total > 0).astype(dtype)
-    bad = alive * jnp.where(valid, bad[index], 0.0)
+    bad = alive * jnp.where(valid, bad[place], 0.0)
     return Weights(good, bad, push, mu, num_samples, alive, mu_bad)
-
-
-def _places(values: Array, shared: bool = True) -> Array:
-    """Place 0, 1, ... of every value in their order, NaN last.
-
-    Equal values share the first of their places, or are ordered as they come.
-    """
-    count = jnp.arange(values.shape[0], dtype=jnp.int32)
-    ordered, order = jax.lax.sort((values, count), num_keys=1)
-    if shared:
-        new = jnp.concatenate([jnp.ones(1, bool), ordered[1:] != ordered[:-1]])
-        count = jax.lax.cummax(jnp.where(new, count, 0))
-    return jnp.zeros_like(values).at[order].set(count.astype(values.dtype))
 
 
 class _Rates(NamedTuple):

@@ -24,6 +24,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from diffevo.core.distances import squared_distances
+from diffevo.core.ranks import sortable
 
 
 @runtime_checkable
@@ -58,20 +59,9 @@ def _quality(fitness: Array) -> Array:
     return jnp.maximum(-fitness, 0.0)
 
 
-def _sortable(fitness: Array) -> Array:
-    """Integers in the order of the floats, NaN last: XLA sorts them six times faster on a CPU."""
-    integer = jnp.dtype(f"int{8 * fitness.dtype.itemsize}")
-    # -0 becomes +0, by a way that XLA does not simplify away.
-    bits = jax.lax.bitcast_convert_type(jnp.where(fitness == 0, 0.0, fitness), integer)
-    largest = jnp.iinfo(integer).max
-    # Below zero the magnitude counts down: flip all bits but the sign.
-    keys = jnp.where(bits < 0, bits ^ jnp.asarray(largest, integer), bits)
-    return jnp.where(jnp.isnan(fitness), jnp.asarray(largest, integer), keys)
-
-
 def _rank(fitness: Array) -> Array:
     """0 for the best to 1 for the worst of the members that did not fail; ties share the mean."""
-    keys = _sortable(fitness)
+    keys = sortable(fitness)
     ordered = jnp.sort(keys)
     fewer = jnp.searchsorted(ordered, keys, side="left")
     fewer_or_equal = jnp.searchsorted(ordered, keys, side="right")
