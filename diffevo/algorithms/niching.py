@@ -44,7 +44,7 @@ from jax.typing import DTypeLike
 
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
-from diffevo.core import archive, chain, optima
+from diffevo.core import archive, chain, optima, ranks
 from diffevo.core.chain import Chain, Moments
 from diffevo.core.distances import squared_distances
 from diffevo.core.noise import standard_normal
@@ -60,6 +60,8 @@ _NEAREST_ON_RAY = 0.05
 # A large chain takes at most so many generations of samples for a step.
 _MOST_PARTS = 64
 _FEW_PARTS = 8
+# Large chains with so many samples together make their steps side by side.
+_TOGETHER = 128
 # So many times narrower, it is looked at whether it still needs to be large; so many times smaller
 # it becomes if not.
 _LOOK = 4
@@ -372,7 +374,7 @@ class NichingDiffusionEvolution:
         """
         noise_key, prior_key, combine_key = jax.random.split(key, 3)
         chains, size = state.chains, self.num_samples
-        seeds = jax.random.bits(noise_key, (2,), jnp.uint32)
+        seeds = jax.random.key_data(noise_key)[:2]
         noise = jax.vmap(functools.partial(self._draw_noise, seeds))(jnp.arange(self.num_chains))
         steps = jax.vmap(chain.shape_noise)(chains.chain, noise)
         mean = chains.chain.mean[:, None, :]
@@ -483,8 +485,8 @@ class NichingDiffusionEvolution:
 
     def _draw_noise(self, seeds: Array, k: Array) -> Array:
         """Noise z of chain k's samples in the generation of these seeds, shape (L, D)."""
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seeds[0]), seeds[1]), k)
-        return standard_normal(key, (self.num_samples, self.num_dims), self.solution.dtype)
+        key = jax.random.wrap_key_data(seeds, impl="threefry2x32")
+        return standard_normal(key, (self.num_samples, self.num_dims), self.solution.dtype, k)
 
     def _combine(self, key: Array, state: State, params: Params) -> Array:
         """Sums a + b - c of good optima drawn at random, shape (K, L, D)."""
@@ -520,7 +522,6 @@ class NichingDiffusionEvolution:
 
     def _live(self, key: Array, state: State, params: Params) -> State:
         """One generation in the life of every chain, from its evaluated samples."""
-        begin_key, propose_key = jax.random.split(key)
         chains = state.chains
         used = self.num_chains * self.num_samples
         genomes = state.population[:used].reshape(state.steps.shape)
@@ -543,7 +544,7 @@ class NichingDiffusionEvolution:
                 chains.line,
                 chains.line_fitness,
             ),
-            lambda: self._begin(begin_key, genomes, ordered, state, params),
+            lambda: self._begin(jax.random.fold_in(key, 0), genomes, ordered, state, params),
         )
         fresh = jax.vmap(lambda mean, scale: chain.start(mean, scale, self._rank))(
             begun.mean, begun.log_scale
@@ -572,20 +573,21 @@ class NichingDiffusionEvolution:
         ended = converged | hopeless | known | (chains.activity == GAVE_UP)
         # A chain that was heading for what is known has nothing to report.
         state, discovered = self._report(converged | (hopeless & ~known), state, params)
-        return self._renoise(propose_key, ended, discovered, state, params)
+        return self._renoise(key, ended, discovered, state, params)
 
     def _step(self, fitness: Array, state: State) -> tuple[Chain, tuple[Array, Array]]:
         """(chains after a reverse step, (best, median) fitness of the samples it was made from).
 
         Of chains that do not have all their samples yet, it means nothing.
         """
-        chains = state.chains
+        chains, size = state.chains, self.num_samples
         slot = state.generation % _MOST_PARTS
+        told = state.fitness[: fitness.size].reshape(fitness.shape)
         # In thousands of dimensions fitness is almost linear over the first steps, for about as
         # long as the evolution path takes to tell anything.
-        push = 0.0 * chains.age
+        push = jnp.zeros_like(chains.age)
         if self._rank is not None:
-            push = jnp.exp(-chains.age * (self.num_samples / (4 * self.num_dims)))
+            push = jnp.exp(-chains.age * (size / (4 * self.num_dims)))
 
         in_box = self.domain == "box"
         moved = jax.vmap(
@@ -596,62 +598,84 @@ class NichingDiffusionEvolution:
             chains.chain,
             state.noise,
             state.steps,
-            state.fitness[: fitness.size].reshape(fitness.shape),
+            told,
             state.excess[slot],
             push,
         )
-        ranked = jnp.sort(fitness, axis=1)
-        best, median = ranked[:, 0], ranked[:, self.num_samples // 2]
+        best = jnp.min(fitness, axis=1)
+        # Of the same values as the weights, whose ranks the compiler takes for both.
+        median = _ordered(jax.vmap(lambda one: ranks.nth(one, size // 2))(told))
 
+        made = moved, best, median
         large = (chains.part == chains.parts) & (chains.parts > 1)
-        (order,) = jnp.nonzero(large, size=self.num_chains)
-
-        def one(number: Array, carry: tuple[Chain, Array, Array]) -> tuple[Chain, Array, Array]:
-            k = order[number]
-            # Sorting takes most of the time, so the smaller ones of the large have fewer rows.
-            stepped = jax.lax.cond(
-                chains.parts[k] <= _FEW_PARTS,
-                lambda: self._large_step(k, _FEW_PARTS, state, push[k]),
-                lambda: self._large_step(k, _MOST_PARTS, state, push[k]),
-            )
-            return jax.tree.map(lambda leaf, new: leaf.at[k].set(new), carry, stepped)
-
         # A branch, as the compiler would take what all rounds of a loop share out of it, and
         # compute that every time.
         moved, best, median = jax.lax.cond(
-            jnp.any(large),
-            lambda carry: jax.lax.fori_loop(0, jnp.sum(large), one, carry),
-            lambda carry: carry,
-            (moved, best, median),
+            jnp.any(large), lambda: self._large_steps(large, made, state, push), lambda: made
         )
         return moved, (best, median)
 
-    def _large_step(
-        self, k: Array, most: int, state: State, push: Array
+    def _large_steps(
+        self, large: Array, made: tuple[Chain, Array, Array], state: State, push: Array
     ) -> tuple[Chain, Array, Array]:
-        """(chain k, best, median) after a step from its last generations, at most so many."""
+        """What was made of all chains, (chain, best, median), with that of these large ones."""
+        (order,) = jnp.nonzero(large, size=self.num_chains)
+        count = jnp.sum(large)
+        together = min(self.num_chains, max(1, _TOGETHER // self.num_samples))
+
+        def some(number: Array, made: tuple[Chain, Array, Array]) -> tuple[Chain, Array, Array]:
+            # What is left of the last round repeats a chain.
+            rows = order[jnp.minimum(number * together + jnp.arange(together), count - 1)]
+            most = jnp.max(state.chains.parts[rows])
+
+            def stepped(capacity: int) -> tuple[Chain, Array, Array]:
+                step = functools.partial(self._large_step, most, capacity, state)
+                return jax.vmap(step)(rows, push[rows])
+
+            # Ranking takes much of the time, so the smaller ones of the large have fewer rows.
+            new = jax.lax.cond(
+                most <= _FEW_PARTS, lambda: stepped(_FEW_PARTS), lambda: stepped(_MOST_PARTS)
+            )
+            return jax.tree.map(lambda leaf, new: leaf.at[rows].set(new), made, new)
+
+        return jax.lax.fori_loop(0, -(-count // together), some, made)
+
+    def _large_step(
+        self, most: Array, capacity: int, state: State, k: Array, push: Array
+    ) -> tuple[Chain, Array, Array]:
+        """(chain k, best, median) after a step from its last generations.
+
+        They are at most `most`, a traced number, and not more than the capacity, a static one.
+        """
         this = jax.tree.map(lambda leaf: leaf[k], state.chains.chain)
         parts = state.chains.parts[k]
-        slots = (state.generation - jnp.arange(most)) % _MOST_PARTS
+        slots = (state.generation - jnp.arange(capacity)) % _MOST_PARTS
         fitness = state.chain_fitness[slots, k]
         failed = fitness >= _none(fitness.dtype)
-        taken = jnp.broadcast_to(jnp.arange(most)[:, None] < parts, fitness.shape).ravel()
+        taken = jnp.broadcast_to(jnp.arange(capacity)[:, None] < parts, fitness.shape).ravel()
         excess = state.excess[slots, k].ravel() if self.domain == "box" else None
         values = jnp.where(failed, jnp.nan, fitness).ravel()
         weights = chain.weigh(values, taken=taken, excess=excess, push=push)
-        good, bad = weights.good.reshape(fitness.shape), weights.bad.reshape(fitness.shape)
+        # Two generations at a time, as there are 2, 4, 8, ... of them.
+        pairs = slots.reshape(-1, 2)
+        good, bad = (one.reshape(pairs.shape[0], -1) for one in (weights.good, weights.bad))
 
-        def add(part: Array, sums: Moments) -> Moments:
-            noise = self._draw_noise(state.seeds[slots[part]], k)
-            steps = chain.shape_noise(this, noise)
-            own = weights._replace(good=good[part], bad=bad[part])
-            return jax.tree.map(jnp.add, sums, chain.moments(this, noise, steps, own))
+        def add(pair: Array, sums: Moments) -> Moments:
+            seeds = state.seeds[pairs[pair]]
+            noise = jax.vmap(lambda seeds: self._draw_noise(seeds, k))(seeds)
+            own = weights._replace(good=good[pair], bad=bad[pair])
+            return jax.tree.map(
+                jnp.add, sums, chain.moments(this, noise.reshape(-1, self.num_dims), own)
+            )
 
         zeros = jnp.zeros_like(this.mean)
         spread = jnp.zeros_like(this.metric) if chain.is_full(this) else this.metric[:0]
-        sums = jax.lax.fori_loop(0, parts, add, Moments(zeros, zeros, spread))
-        values = jnp.sort(jnp.where(taken, fitness.ravel(), jnp.inf))
-        return chain.move(this, sums, weights), values[0], values[parts * self.num_samples // 2]
+        # Samples beyond its own parts have no weight.
+        sums = jax.lax.fori_loop(0, most // 2, add, Moments(zeros, zeros, spread))
+        sums = chain.shape_moments(this, sums)
+        best = jnp.min(jnp.where(taken, fitness.ravel(), jnp.inf))
+        median = ranks.nth(jnp.where(taken, values, jnp.nan), parts * self.num_samples // 2)
+        return chain.move(this, sums, weights), best, _ordered(median)
 
     def _begin(
         self, key: Array, genomes: Array, fitness: Array, state: State, params: Params
@@ -881,7 +905,9 @@ class NichingDiffusionEvolution:
         )
         proposed = jax.lax.cond(
             jnp.any(ended),
-            lambda: self._propose(key, ended, cost, price, parts, state, params),
+            lambda: self._propose(
+                jax.random.fold_in(key, 1), ended, cost, price, parts, state, params
+            ),
             lambda: _Proposed(
                 chains.proposal,
                 chains.activity,

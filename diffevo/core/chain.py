@@ -205,16 +205,16 @@ def _rates(weights: Weights, num_dims: int) -> _Rates:
     return _Rates(path, damping, one, many, bad)
 
 
-def moments(chain: Chain, noise: Array, steps: Array, weights: Weights) -> Moments:
+def moments(chain: Chain, noise: Array, weights: Weights, steps: Array | None = None) -> Moments:
     """Weighted sums over samples.
 
     Args:
         chain: that the samples were drawn from.
         noise: z, shape (L, D).
-        steps: M z, shape (L, D).
         weights: of these samples.
+        steps: M z, shape (L, D); None: z in its place, for `shape_moments` to multiply the sums.
     """
-    num_dims = noise.shape[1]
+    num_dims, steps = noise.shape[1], noise if steps is None else steps
     pushed = weights.good - weights.push * weights.bad
     origin, step = pushed @ noise, pushed @ steps
     if not is_full(chain):
@@ -223,6 +223,12 @@ def moments(chain: Chain, noise: Array, steps: Array, weights: Weights) -> Momen
     bad = _rates(weights, num_dims).bad * weights.bad
     signed = weights.good - bad * num_dims / jnp.where(squares > 0, squares, 1.0)
     return Moments(origin, step, steps.T @ (signed[:, None] * noise))
+
+
+def shape_moments(chain: Chain, sums: Moments) -> Moments:
+    """Moments of samples from those that `moments` takes without M."""
+    spread = chain.metric @ sums.spread if is_full(chain) else sums.spread
+    return Moments(sums.origin, shape_noise(chain, sums.origin[None, :])[0], spread)
 
 
 def move(chain: Chain, sums: Moments, weights: Weights) -> Chain:
@@ -278,4 +284,4 @@ def reverse_step(
         The chain after the step; unchanged if all samples failed.
     """
     weights = weigh(fitness, excess=excess, push=push)
-    return move(chain, moments(chain, noise, steps, weights), weights)
+    return move(chain, moments(chain, noise, weights, steps), weights)

@@ -65,6 +65,12 @@ def test_standard_normal_under_vmap(key):
         np.testing.assert_array_equal(draws, standard_normal(one, (4, 3), jnp.float32))
 
 
+def test_standard_normal_has_streams(key):
+    streams = jax.vmap(lambda one: standard_normal(key, (50_000,), jnp.float32, one))(jnp.arange(3))
+    np.testing.assert_array_equal(streams[0], standard_normal(key, (50_000,), jnp.float32))
+    assert np.all(np.abs(np.corrcoef(streams) - np.eye(3)) < 5 / np.sqrt(50_000))
+
+
 def test_standard_normal_with_another_generator():
     key = jax.random.key(3, impl="rbg")
     draws = np.asarray(standard_normal(key, (10_000,), jnp.float32))
@@ -77,3 +83,5 @@ def test_standard_normal_in_double(key):
         draws = standard_normal(key, (10_000,), jnp.dtype("float64"))
         assert draws.dtype == jnp.float64
         assert abs(np.var(draws) - 1) < 5 * np.sqrt(2) / 100
+        other = standard_normal(key, (10_000,), jnp.dtype("float64"), jnp.asarray(1))
+        assert abs(np.mean(draws * other)) < 5 / 100
