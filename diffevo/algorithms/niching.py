@@ -731,7 +731,9 @@ class NichingDiffusionEvolution:
         activity = jnp.where(is_combine, jnp.where(any_new, BRIDGE, GAVE_UP), activity)
 
         # A bridge leads from the start to the nearest known optimum.
-        nearest = jnp.argmin(optima.distances(mean, state.optima), axis=1)
+        nearest = optima.of_filled(
+            lambda known: jnp.argmin(optima.distances(mean, known), axis=1), state.optima
+        )
         line = state.optima.solutions[nearest] - mean
 
         # bridge: start if there is a ridge, not wider than half the way to it.
@@ -769,10 +771,13 @@ class NichingDiffusionEvolution:
         spread = jnp.minimum(median - best, _none(dtype))
         record = jnp.min(state.optima.fitness)
 
-        heading = jnp.any(
-            (optima.distances(chains.chain.mean, state.optima) < self._reach * width[:, None])
-            & (state.optima.fitness[None, :] <= chains.best_fitness[:, None]),
-            axis=1,
+        heading = optima.of_filled(
+            lambda known: jnp.any(
+                (optima.distances(chains.chain.mean, known) < self._reach * width[:, None])
+                & (known.fitness[None, :] <= chains.best_fitness[:, None]),
+                axis=1,
+            ),
+            state.optima,
         )
         heading = heading | self._led(chains, width, denoising)
         # On a quadratic, the way down that is left is less than D times the samples' spread; more

@@ -7,8 +7,10 @@ optima, so no further evaluations are needed to tell.
 Shape letters: A places of the archive, D dimensions, n points.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
@@ -17,6 +19,8 @@ from diffevo.core.distances import squared_distances
 
 # So many widths apart, two end points are different optima.
 _WIDTHS_APART = 10.0
+# While no more places are filled, others are not looked at.
+_FEW = 32
 
 
 class Optima(NamedTuple):
@@ -49,6 +53,15 @@ def distances(points: Array, optima: Optima) -> Array:
     """Distance of points (n, D) to every optimum, shape (n, A); infinite where there is none."""
     squares = squared_distances(points, optima.solutions)
     return jnp.where(optima.filled[None, :], jnp.sqrt(squares), jnp.inf)
+
+
+def of_filled(function: Callable[[Optima], Array], optima: Optima) -> Array:
+    """A function of the archive, given only its first places while the rest are not filled."""
+    return jax.lax.cond(
+        jnp.any(optima.filled[_FEW:]),
+        lambda: function(optima),
+        lambda: function(Optima(*(leaf[:_FEW] for leaf in optima))),
+    )
 
 
 def insert(

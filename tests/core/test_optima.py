@@ -64,3 +64,16 @@ def test_nothing_is_infinitely_far_from_an_empty_archive(three):
     np.testing.assert_allclose(
         optima.distances(jnp.array([[0.0, 0.0]]), three), [[0.0, 5.0, 3.0]], atol=1e-6
     )
+
+
+def test_only_the_places_that_may_be_filled_are_looked_at():
+    archive = optima.empty(optima._FEW + 8, 1, jnp.float32)
+    for number in range(optima._FEW + 1):
+        best = optima.of_filled(lambda known: jnp.argmin(known.fitness), archive)
+        assert best == max(0, number - 1)
+        seen = optima.of_filled(lambda known: jnp.asarray(known.fitness.size), archive)
+        assert seen == optima._FEW
+        archive, _ = put(archive, (float(number),), -float(number))
+    assert optima.of_filled(lambda known: jnp.argmin(known.fitness), archive) == optima._FEW
+    seen = optima.of_filled(lambda known: jnp.asarray(known.fitness.size), archive)
+    assert seen == optima._FEW + 8
