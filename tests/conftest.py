@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
+from tests import compilation
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Annotations of `diffevo.core` are checked on every call. Only there: the hook breaks flax's
 # state classes under vmap and scan. It must stand before the first import of diffevo.
 install_import_hook("diffevo.core", "beartype.beartype")
+
+compilation.install()
 
 # Most of the suite's time is XLA's; a second run reads the compilations of the first.
 jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cache" / "jax"))
@@ -38,7 +42,7 @@ collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_no
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compilation(request: pytest.FixtureRequest) -> Iterator[None]:
+def compiled_for_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compile with few optimisations but where arithmetic is tested; forget it after each module.
 
     Most of the suite's time is XLA's, and a third of that is optimisation of programs that run for
@@ -55,7 +59,7 @@ def compilation(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def optimized(compilation: None) -> Iterator[None]:
+def optimized(compiled_for_tests: None) -> Iterator[None]:
     """Compile with all optimisations: for what must agree bit by bit, in sizes of its own."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)

@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests import compilation
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -36,7 +38,8 @@ def test_runs_at_toy_size(
 ) -> None:
     monkeypatch.setenv("DIFFEVO_NOTEBOOK_SIZE", "toy")
     # At this size compiling is most of the time, and speed of the result nothing.
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    for name, value in compilation.environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from diffevo.algorithms.registry import ALGORITHMS
+from tests import compilation
 from tests.contract import driver
 from tests.contract.driver import generation, run, scan, sphere, start
 
@@ -547,12 +548,8 @@ def fingerprint():
 
 def test_the_same_in_another_process():
     # Other optimisations may round otherwise: those of this process.
-    quick = jax.config.read("jax_disable_most_optimizations")
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": "random",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": str(int(quick)),
-    }
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "random"}
+    environment |= compilation.environment()
     output = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS],
         cwd=ROOT,
