@@ -41,6 +41,25 @@ HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
 collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
 
 
+# Long tests, which share no program with each other.
+ALONE = ("test_notebooks.py", "test_docs.py", "test_every_experiment.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With --dist loadgroup, one process runs, and compiles, whatever shares programs.
+
+    That is a module; of the contract tests, an algorithm of a module.
+    """
+    for item in items:
+        if item.path.name in ALONE:
+            continue
+        group = item.path.relative_to(ROOT).as_posix()
+        if item.path.parent.name == "contract" and hasattr(item, "callspec"):
+            params = item.callspec.params
+            group += f" {params.get('name', params.get('algorithm'))}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled_for_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compile with few optimisations but where arithmetic is tested; forget it after each module.
