@@ -13,6 +13,7 @@ import pytest
 
 from experiments import registry
 from experiments.__main__ import main
+from tests.experiments.test_studies import FIGURES, check_study
 
 PROVENANCE = {
     "commit",
@@ -62,6 +63,8 @@ def test_smoke_run_writes_a_complete_record(name: str, tmp_path: Path):
     for picture in tmp_path.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.glob(".*")), "temporary files left behind"
+    if name in FIGURES:
+        check_study(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", registry.names())
