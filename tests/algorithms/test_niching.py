@@ -26,23 +26,42 @@ def rosenbrock(genomes):
     return jnp.sum(100 * (x[:, 1:] - x[:, :-1] ** 2) ** 2 + (1 - x[:, :-1]) ** 2, axis=1)
 
 
-# Static: the function is compiled into the run; numbers that change are not.
+# Static: the function is compiled into the run; numbers that change are not. A run is a loop over
+# segments, so that runs of any length share one program: compiling it is most of a test's time.
+SEGMENT = 40
+
+
 @functools.partial(jax.jit, static_argnames=("algorithm", "fun", "num_generations"))
-def run(algorithm, fun, key, num_generations, scale=1.0, shift=0.0, params=None):
-    params = algorithm.default_params if params is None else params
-
-    def evaluate(population):
-        return scale * fun(population) + shift
-
+def run_segment(algorithm, fun, key, state, first, num_generations, landscape, params):
     def step(state, number):
         ask_key, tell_key = jax.random.split(jax.random.fold_in(key, number))
         population, state = algorithm.ask(ask_key, state, params)
-        state, metrics = algorithm.tell(tell_key, population, evaluate(population), state, params)
+        fitness = evaluate(fun, population, **landscape)
+        state, metrics = algorithm.tell(tell_key, population, fitness, state, params)
         return state, metrics | {"outside": jnp.max(jnp.abs(population))}
 
+    return jax.lax.scan(step, state, first + jnp.arange(num_generations))
+
+
+def evaluate(fun, population, scale=1.0, shift=0.0, grid=0.0, turn=None):
+    fitness = fun(population if turn is None else population @ turn)
+    # Where there is a grid, fitness is rounded to its multiples.
+    fitness = jnp.where(grid > 0, jnp.round(fitness / grid) * grid, fitness)
+    return scale * fitness + shift
+
+
+def run(algorithm, fun, key, num_generations, params=None, **landscape):
+    params = algorithm.default_params if params is None else params
+    landscape = {"scale": 1.0, "shift": 0.0, "grid": 0.0} | landscape
     population = algorithm.sample_population(key)
-    state = algorithm.init(key, population, evaluate(population), params)
-    return jax.lax.scan(step, state, jnp.arange(num_generations))
+    state = algorithm.init(key, population, evaluate(fun, population, **landscape), params)
+    length = min(SEGMENT, num_generations)
+    assert num_generations % length == 0
+    metrics = []
+    for first in range(0, num_generations, length):
+        state, some = run_segment(algorithm, fun, key, state, first, length, landscape, params)
+        metrics.append(some)
+    return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *metrics)
 
 
 def found(algorithm, state, tolerance):
@@ -51,11 +70,11 @@ def found(algorithm, state, tolerance):
     return np.asarray(modes.solutions)[good]
 
 
-@pytest.mark.parametrize("population_size", [6, 96])
-def test_all_optima_are_found_by_one_chain_and_by_many(population_size):
+@pytest.mark.parametrize(("population_size", "num_generations"), [(6, 2000), (96, 120)])
+def test_all_optima_are_found_by_one_chain_and_by_many(population_size, num_generations):
     algorithm = NichingDiffusionEvolution(population_size, jnp.zeros(2), domain="box")
     assert algorithm.num_chains == population_size // 6
-    state, metrics = run(algorithm, himmelblau, jax.random.key(0), 12_000 // population_size)
+    state, metrics = run(algorithm, himmelblau, jax.random.key(0), num_generations)
     points = 6.0 * found(algorithm, state, 1e-5)
     gaps = np.linalg.norm(points[:, None] - OPTIMA[None], axis=-1)
     assert np.all(gaps.min(axis=0) < 1e-2), "every optimum is found"
@@ -73,13 +92,13 @@ def test_a_valley_is_followed_to_its_end():
 
 def test_scale_and_shift_of_the_fitness_change_nothing():
     # Powers of two and sums without rounding: not even the last bit.
-    def steps(genomes):
-        return jnp.round(1024 * himmelblau(genomes)) / 1024
-
-    algorithm = NichingDiffusionEvolution(12, jnp.zeros(2), domain="box")
-    one, _ = run(algorithm, steps, jax.random.key(2), 40)
+    algorithm = NichingDiffusionEvolution(96, jnp.zeros(2), domain="box")
+    options = {"grid": 1 / 1024}
+    one, _ = run(algorithm, himmelblau, jax.random.key(2), 40, **options)
     for scale, shift in ((8.0, 0.0), (8.0, 1024.0)):
-        other, _ = run(algorithm, steps, jax.random.key(2), 40, scale, shift)
+        other, _ = run(
+            algorithm, himmelblau, jax.random.key(2), 40, scale=scale, shift=shift, **options
+        )
         np.testing.assert_array_equal(one.population, other.population)
         np.testing.assert_array_equal(one.optima.solutions, other.optima.solutions)
 
@@ -94,19 +113,16 @@ def test_a_turned_landscape_is_searched_alike():
     def upright(genomes):
         return jnp.sum(weights[None, :] * genomes**2, axis=1)
 
-    def turned(genomes):
-        return upright(genomes @ rotation)
-
     algorithm = NichingDiffusionEvolution(8, jnp.zeros(5))
     keys = jax.random.split(jax.random.key(3), 24)
 
-    def times(fun):
-        _, metrics = jax.vmap(lambda key: run(algorithm, fun, key, 160))(keys)
+    def times(turn):
+        _, metrics = jax.vmap(lambda key: run(algorithm, upright, key, 160, turn=turn))(keys)
         solved = np.asarray(metrics["best_fitness"]) < 1e-4
         assert solved[:, -1].mean() > 0.9
         return np.where(solved[:, -1], solved.argmax(axis=1), 160)
 
-    one, other = times(upright), times(turned)
+    one, other = times(jnp.eye(5)), times(rotation)
     error = np.sqrt(one.var() / len(one) + other.var() / len(other))
     assert abs(one.mean() - other.mean()) < 3.5 * error
 
@@ -195,12 +211,17 @@ def test_a_large_chain_steps_with_all_its_generations():
 
 
 def test_a_large_chain_shrinks_in_a_single_basin_and_not_on_a_rough_landscape():
-    def smallest(fun):  # parts of the first chain's steps
-        algorithm = NichingDiffusionEvolution(10, jnp.zeros(10))
-        params = algorithm.default_params
-        key = jax.random.key(7)
+    algorithm = NichingDiffusionEvolution(10, jnp.zeros(10))
+    params = algorithm.default_params
+    key = jax.random.key(7)
+
+    def powers(genomes, power):
+        return jnp.sum(jnp.abs(genomes) ** power, axis=1)
+
+    @jax.jit
+    def steps(power):
         population = algorithm.sample_population(key)
-        state = algorithm.init(key, population, fun(population), params)
+        state = algorithm.init(key, population, powers(population, power), params)
         state = state.replace(
             chains=state.chains.replace(
                 activity=jnp.full(1, DENOISE, jnp.int32), parts=jnp.full(1, 4, jnp.int32)
@@ -210,20 +231,19 @@ def test_a_large_chain_shrinks_in_a_single_basin_and_not_on_a_rough_landscape():
         def step(state, number):
             ask_key, tell_key = jax.random.split(jax.random.fold_in(key, number))
             population, state = algorithm.ask(ask_key, state, params)
-            state, _ = algorithm.tell(tell_key, population, fun(population), state, params)
+            fitness = powers(population, power)
+            state, _ = algorithm.tell(tell_key, population, fitness, state, params)
             return state, (state.chains.parts[0], state.chains.age[0])
 
-        parts, age = map(np.asarray, jax.lax.scan(step, state, jnp.arange(1000))[1])
+        return jax.lax.scan(step, state, jnp.arange(1000))[1]
+
+    def smallest(power):  # parts of the first chain's steps
+        parts, age = map(np.asarray, steps(power))
         assert age.max() > 40
         alive = np.append(np.diff(age) >= 0, False)
         return parts[: np.argmin(alive)].min()
 
-    def bowl(genomes):
-        return jnp.sum(genomes**2, axis=1)
-
-    def rough(genomes):  # fitness goes with the square root of the distance, at every scale
-        return jnp.sum(jnp.sqrt(jnp.abs(genomes)), axis=1)
-
+    bowl, rough = 2.0, 0.5  # fitness goes with a power of the distance, at every scale
     assert smallest(bowl) == 1
     assert smallest(rough) == 4
 
