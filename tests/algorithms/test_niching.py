@@ -117,8 +117,9 @@ def test_a_turned_landscape_is_searched_alike():
     keys = jax.random.split(jax.random.key(3), 24)
 
     def times(turn):
-        _, metrics = jax.vmap(lambda key: run(algorithm, upright, key, 160, turn=turn))(keys)
-        solved = np.asarray(metrics["best_fitness"]) < 1e-4
+        # One after the other: all at once takes three times as long to compile.
+        runs = [run(algorithm, upright, key, 160, turn=turn)[1]["best_fitness"] for key in keys]
+        solved = np.stack(runs) < 1e-4
         assert solved[:, -1].mean() > 0.9
         return np.where(solved[:, -1], solved.argmax(axis=1), 160)
 
@@ -139,9 +140,6 @@ def test_many_dimensions_follow_the_fitness():
         algorithm.default_params,
     )
     assert max(leaf.size for leaf in jax.tree.leaves(state)) == 256 * 400
-    # The limit of a chain's age did not fit 32 bits in so many.
-    wide = NichingDiffusionEvolution(8, jnp.zeros(5000))
-    run(wide, total, jax.random.key(4), 2)
     up, _ = run(algorithm, total, jax.random.key(4), 40, scale=-1.0)
     down, _ = run(algorithm, total, jax.random.key(4), 40, scale=1.0)
     assert up.chains.chain.mean.mean() > 0.5
@@ -149,10 +147,9 @@ def test_many_dimensions_follow_the_fitness():
 
 
 def test_twenty_thousand_dimensions_overflow_no_integer():
-    # Traced only: 150 (D + 3)^2 generations, beyond int32 from 3,781 dimensions on.
+    # Traced only: a chain may live 150 (D + 3)^2 generations, beyond int32 from D = 3,781 on.
     algorithm = NichingDiffusionEvolution(8, jnp.zeros(20_000))
-    shapes = jax.ShapeDtypeStruct((8, 20_000), jnp.float32), jax.ShapeDtypeStruct((8,), jnp.float32)
-    state = jax.eval_shape(algorithm.init, jax.random.key(0), *shapes, algorithm.default_params)
+    state, _ = jax.eval_shape(lambda key: run(algorithm, total, key, 2), jax.random.key(0))
     assert state.population.shape == (8, 20_000)
 
 
@@ -163,7 +160,7 @@ def total(genomes):
 def test_shares_say_who_gets_evaluations_while_nothing_is_discovered():
     algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
     params = algorithm.default_params
-    without = params.replace(large_share=jnp.asarray(0.0))
+    without = params.replace(large_share=jnp.float32(0.0))
     state, _ = run(algorithm, himmelblau, jax.random.key(5), 600, params=without)
     assert state.num_large == 0
     assert state.proposals.evaluations[3] == 0
