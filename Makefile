@@ -69,7 +69,7 @@ demo: $(VENV_STAMP) ## Run the paper's benchmark at a small size: table, figures
 	$(BIN)/python -m experiments run demo
 
 test: lint ## Lint, types and the default tests
-	$(BIN)/python -m pytest -n logical --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical $(PYTEST_ARGS)
 
 test-slow: $(VENV_STAMP) ## The minutes-long tests that `make test` leaves out
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -3,7 +3,9 @@
 import importlib.util
 import os
 import pathlib
+import re
 from collections.abc import Iterator
+from typing import Any
 
 # Figures are written, never shown; must be said before anybody imports matplotlib.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -45,19 +47,26 @@ collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_no
 ALONE = ("test_notebooks.py", "test_docs.py", "test_every_experiment.py")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With --dist loadgroup, one process runs, and compiles, whatever shares programs.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several processes, one of them runs, and compiles, whatever shares programs.
 
-    That is a module; of the contract tests, an algorithm of a module.
+    That is a module; of the contract tests, an algorithm of a module. xdist's own groups
+    (--dist loadgroup) are without effect in pytest 9.2.
     """
-    for item in items:
-        if item.path.name in ALONE:
-            continue
-        group = item.path.relative_to(ROOT).as_posix()
-        if item.path.parent.name == "contract" and hasattr(item, "callspec"):
-            params = item.callspec.params
-            group += f" {params.get('name', params.get('algorithm'))}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    from diffevo.algorithms.registry import ALGORITHMS
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path, _, test = nodeid.partition("::")
+            if path.endswith(ALONE):
+                return nodeid
+            algorithms = ALGORITHMS.keys() & set(re.split(r"[\[\]-]", test))
+            return " ".join([path, *algorithms]) if "/contract/" in path else path
+
+    return Scheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture(scope="module", autouse=True)
