@@ -77,7 +77,7 @@ class Chains(struct.PyTreeNode):
     proposal: Array  # int32
     line: Array  # (K, D), from the mean along a ray or to the other end of a bridge
     line_fitness: Array  # at the mean, where the line starts
-    best_solution: Array  # (K, D)
+    best_solution: Array  # (K, D), of the samples near to where it is now
     best_fitness: Array
     age: Array  # generations
     median: Array  # of fitness, smoothed over generations
@@ -551,7 +551,11 @@ class NichingDiffusionEvolution:
         )
         best = jnp.argmin(ordered, axis=1)
         best_fitness = _pick(ordered, best)
-        better = denoising & (best_fitness < chains.best_fitness)
+        # What a chain has come across elsewhere is not where it ends: in the archive it would pass
+        # for an optimum that later chains need not look for.
+        gap = jnp.sqrt(jnp.sum((chains.best_solution - chains.chain.mean) ** 2, axis=1))
+        left = gap > optima.WIDTHS_APART * self._width(state)
+        better = left | (best_fitness < chains.best_fitness)
         chains = chains.replace(
             chain=_where(denoising, _where(due, moved, chains.chain), fresh),
             activity=jnp.where(denoising, DENOISE, begun.activity),

@@ -18,7 +18,7 @@ from jax.typing import DTypeLike
 from diffevo.core.distances import squared_distances
 
 # So many widths apart, two end points are different optima.
-_WIDTHS_APART = 10.0
+WIDTHS_APART = 10.0
 # While no more places are filled, others are not looked at.
 _FEW = 32
 
@@ -85,7 +85,7 @@ def insert(
     # Not by the product of `squared_distances`, whose rounding may exceed the widths.
     gaps = jnp.sqrt(jnp.sum((optima.solutions - solution[None, :]) ** 2, axis=1))
     gaps = jnp.where(optima.filled, gaps, jnp.inf)
-    same = gaps <= _WIDTHS_APART * (width + optima.width)
+    same = gaps <= WIDTHS_APART * (width + optima.width)
     known = jnp.any(same)
     place = jnp.where(known, jnp.argmin(jnp.where(same, gaps, jnp.inf)), jnp.argmax(optima.fitness))
     taken = fitness < optima.fitness[place]  # False for NaN
