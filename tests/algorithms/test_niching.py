@@ -207,6 +207,31 @@ def test_a_large_chain_steps_with_all_its_generations():
     np.testing.assert_allclose(got.log_scale, expected.log_scale, atol=1e-5)
 
 
+def test_a_chain_reports_where_it_is_and_not_what_it_came_across():
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    params, key = algorithm.default_params, jax.random.key(9)
+    population = algorithm.sample_population(key)
+    state = algorithm.init(key, population, himmelblau(population), params)
+    here = jax.tree.map(lambda leaf: leaf[None], chain.start(jnp.full(2, -0.5), jnp.log(0.01)))
+
+    def best_after_a_generation(seen_at):
+        chains = state.chains.replace(
+            chain=here,
+            activity=jnp.full(1, DENOISE, jnp.int32),
+            best_solution=jnp.full((1, 2), seen_at),
+            best_fitness=jnp.full(1, -1.0),  # less than all that is sampled
+        )
+        asked, told = algorithm.ask(key, state.replace(chains=chains), params)
+        told, _ = algorithm.tell(key, asked, himmelblau(asked), told, params)
+        assert told.chains.activity == DENOISE, "it goes on"
+        return float(told.chains.best_fitness[0]), float(himmelblau(asked).min())
+
+    best, sampled = best_after_a_generation(-0.52)
+    assert best == -1.0
+    best, sampled = best_after_a_generation(0.5)
+    np.testing.assert_allclose(best, sampled, rtol=1e-6)
+
+
 def test_a_large_chain_shrinks_in_a_single_basin_and_not_on_a_rough_landscape():
     algorithm = NichingDiffusionEvolution(10, jnp.zeros(10))
     params = algorithm.default_params
