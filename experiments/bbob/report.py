@@ -168,7 +168,10 @@ def markdown(content: dict[str, Any]) -> str:
 
 
 def draw(cells: list[Cell], config: Config, out: Path) -> list[Path]:
-    """Share of function-target pairs solved against evaluations, one figure a suite."""
+    """Share of function-target pairs solved against evaluations, one figure a suite.
+
+    A method that ran on some functions of a group alone has no curve there.
+    """
     written = []
     for suite, title in _SUITES.items():
         shown = [cell for cell in cells if cell["suite"] == suite]
@@ -180,6 +183,7 @@ def draw(cells: list[Cell], config: Config, out: Path) -> list[Path]:
             len(dimensions), len(aggregate.GROUPS), 2.3, 2.0, sharex=True, sharey=True
         )
         axis_values = np.geomspace(1.0, config.budget, 120)
+        ran = {cell["function"] for cell in shown}
         for num_dims, row in zip(dimensions, axes, strict=True):
             for (group, functions), axis in zip(aggregate.GROUPS.items(), row, strict=True):
                 for index, method in enumerate(methods):
@@ -190,6 +194,8 @@ def draw(cells: list[Cell], config: Config, out: Path) -> list[Path]:
                         and cell["method"] == method
                         and cell["function"] in functions
                     ]
+                    if len(own) < len(ran & {*functions}):
+                        own = []
                     # Ten methods, seven colours.
                     style = "-" if index < len(figures.COLORS) else "--"
                     axis.plot(
