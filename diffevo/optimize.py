@@ -204,49 +204,49 @@ def _run_compiled(
     nfev = np.arange(1, last + 2) * size - len(known)
 
     stop_reason, generation, count, improved_at = None, 0, 1, 0
-    with progress_bar(progress) as bar:
-        task = bar.add_task("diffevo", total=int(nfev[-1]), best="")
-        while True:
-            best = sign * float(state.best_fitness)
-            bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
-            if callback is not None:
-                info = {name: values[generation] for name, values in history.items()}
-                for name in search.IN_USERS_SIGN:
-                    info[name] = sign * info[name]
-                info |= {
-                    "nfev": int(nfev[generation]),
-                    "x": space.decode(state.best_solution),
-                    "fun": best,
-                }
-                if callback(info):
-                    stop_reason = "callback"
-            if rules.tol_stagnation is not None:
-                bests = np.asarray(history["best_fitness"])[: generation + 1]
-                improved_at = int(np.max(np.flatnonzero(np.diff(bests) < 0), initial=-1)) + 1
-            # In the genome's precision, as the compiled loop compares.
-            reached = rules.target is not None and bool(state.best_fitness <= target)
-            elapsed = time.monotonic() - began
-            ended = rules.reason(
-                generation, -math.inf if reached else math.inf, improved_at, elapsed
-            )
-            if reached or stop_reason is None:
-                stop_reason = ended
-            if stop_reason is not None:
-                break
-            left = rules.generations_left(generation, improved_at)
-            count = 1 if callback is not None else min(count, left or 1)
-            started = time.perf_counter()
-            try:
-                state, history, done = compiled.advance(
+    try:
+        with progress_bar(progress) as bar:
+            task = bar.add_task("diffevo", total=int(nfev[-1]), best="")
+            while True:
+                best = sign * float(state.best_fitness)
+                bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
+                if callback is not None:
+                    info = {name: values[generation] for name, values in history.items()}
+                    for name in search.IN_USERS_SIGN:
+                        info[name] = sign * info[name]
+                    info |= {
+                        "nfev": int(nfev[generation]),
+                        "x": space.decode(state.best_solution),
+                        "fun": best,
+                    }
+                    if callback(info):
+                        stop_reason = "callback"
+                if rules.tol_stagnation is not None:
+                    bests = np.asarray(history["best_fitness"])[: generation + 1]
+                    improved_at = int(np.flatnonzero(bests == bests[-1])[0])
+                # In the genome's precision, as the compiled loop compares.
+                reached = rules.target is not None and bool(state.best_fitness <= target)
+                value = -math.inf if reached else math.inf
+                ended = rules.reason(generation, value, improved_at, time.monotonic() - began)
+                if reached or stop_reason is None:
+                    stop_reason = ended
+                if stop_reason is not None:
+                    break
+                left = rules.generations_left(generation, improved_at)
+                count = 1 if callback is not None else min(count, left or 1)
+                started = time.perf_counter()
+                chunk = compiled.advance(
                     key, limits, params, state, history, generation, count, target
                 )
-                generation = int(done)
-            except KeyboardInterrupt:  # what was found before this chunk is intact
-                stop_reason = "interrupt"
-                break
-            elapsed = time.perf_counter() - started
-            # The first chunk includes compilation, so it says little: grow by at most 8.
-            count = max(1, min(8 * count, int(count * _SECONDS_PER_CHUNK / max(elapsed, 1e-6))))
+                # An interrupt comes while this waits, and what was found before is intact.
+                done = int(chunk[2])
+                state, history, generation = chunk[0], chunk[1], done
+                elapsed = time.perf_counter() - started
+                # The first chunk includes compilation, so it says little: grow by at most 8.
+                most = int(count * _SECONDS_PER_CHUNK / max(elapsed, 1e-6))
+                count = max(1, min(8 * count, most))
+    except KeyboardInterrupt:
+        stop_reason = "interrupt"
 
     recorded = {name: np.asarray(values)[: generation + 1] for name, values in history.items()}
     for name in search.IN_USERS_SIGN:

@@ -519,9 +519,13 @@ def _template(bounds: Any) -> PyTree:
 
 def _as_arrays(name: str, solution: PyTree) -> PyTree:
     try:
-        return jax.tree.map(jnp.asarray, solution)
+        arrays = jax.tree.map(jnp.asarray, solution)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: expected a pytree of numbers, got {solution!r}") from error
+    for leaf in jax.tree.leaves(arrays):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise ValueError(f"{name}: expected floating-point numbers, got {leaf.dtype}")
+    return arrays
 
 
 def _flat(name: str, value: Any, template: PyTree, spec: SolutionSpec) -> np.ndarray:
@@ -593,12 +597,7 @@ def _read(name: str, variable: Any) -> tuple[Leaf, tuple[np.ndarray, ...], Any]:
     if isinstance(variable, (str, bytes, type)) or callable(variable):
         raise ValueError(f"{name}: expected Real, Integer, Choice or an array, got {variable!r}")
     if not isinstance(variable, (Real, Integer)):
-        array = jnp.asarray(_as_arrays(name, variable))
-        if not jnp.issubdtype(array.dtype, jnp.floating):
-            raise ValueError(
-                f"{name}: expected Real, Integer, Choice or floating-point numbers, "
-                f"got {array.dtype}"
-            )
+        array = _as_arrays(name, variable)
         variable = Real(center=np.asarray(array, float), shape=array.shape, dtype=array.dtype.name)
     return _read_numbers(name, variable)
 
