@@ -5,7 +5,6 @@ import time
 from typing import Any, final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -284,7 +283,8 @@ class Optimizer:
     def _take(self, genomes: np.ndarray, fitness: np.ndarray, num_evaluated: int) -> None:
         setup = self.setup
         generation = self._generation + 1
-        arrays = jnp.asarray(genomes), jnp.asarray(fitness, self.space.spec.dtype)
+        with np.errstate(over="ignore"):  # what is too great for the genome's precision is infinite
+            arrays = genomes, fitness.astype(self.space.spec.dtype)
         if generation == 0:
             self._state = _init(setup.algorithm, setup.key, *arrays, setup.params)
             self._best_genome = genomes[0]

@@ -272,7 +272,7 @@ def _read_space(bounds: Any, space: Any, x0: Any, scale: Any) -> SearchSpace:
         raise ValueError(f"space: expected a diffevo.SearchSpace, got {space!r:.80}")
     if bounds is not None:
         raise ValueError(f"bounds: expected None beside space, which has its own, got {bounds!r}")
-    if not (np.ndim(scale) == 0 and scale == 1.0):
+    if not (isinstance(scale, (int, float)) and scale == 1.0):
         raise ValueError(f"scale: expected none beside space, which has its own, got {scale!r}")
     return space
 
@@ -312,10 +312,13 @@ def _algorithm(
                 f"algorithm: expected a name, an instance or an algorithm of evosax, "
                 f"got {algorithm!r:.80}"
             )
-        if population_size not in (None, algorithm.population_size):
+        is_size = isinstance(population_size, (int, np.integer))
+        if population_size is not None and not (
+            is_size and population_size == algorithm.population_size
+        ):
             raise ValueError(
                 f"population_size: expected None or the algorithm's {algorithm.population_size}, "
-                f"got {population_size}"
+                f"got {population_size!r:.80}"
             )
         flat = SolutionSpec(jax.tree.structure(0), ((spec.num_dims,),), (spec.dtype.name,))
         if algorithm.solution not in (spec, flat):
@@ -357,7 +360,11 @@ def _read_params(algorithm: Any, params: Any) -> Any:
     default = algorithm.default_params
     if params is None:
         return default
-    if jax.tree.structure(params) != jax.tree.structure(default):
+    try:
+        is_like = jax.tree.structure(params) == jax.tree.structure(default)
+    except ValueError:  # a dict whose keys cannot be sorted
+        is_like = False
+    if not is_like:
         raise ValueError(
             f"params: expected the algorithm's, like {type(default).__name__}, got {params!r:.80}"
         )

@@ -41,6 +41,7 @@ _GREATEST_LOG_INTEGER = 2**17
 _SAME_MODE = 1e-3
 # Structure of a solution that is one array.
 _LEAF = jax.tree.structure(0)
+_DTYPES = ["bfloat16", "float16", "float32", "float64"]
 
 
 class Box(struct.PyTreeNode):
@@ -93,7 +94,7 @@ class Real:
         scale: spread of an unbounded search's first population, with log that of the natural
             logarithm; None: 1.
         shape: of the leaf; None: that of the numbers given.
-        dtype: name of a floating dtype; None: JAX's default.
+        dtype: "bfloat16", "float16", "float32" or "float64"; None: JAX's default.
 
     Raises:
         ValueError: by `SearchSpace`, which names the leaf.
@@ -207,8 +208,11 @@ class Layout:
             slice(end - leaf.num_dims, end) for leaf, end in zip(self.leaves, ends, strict=True)
         ]
 
-    def decode(self, limits: Limits, genomes: Array) -> PyTree:
-        """Genomes (..., D) to solutions, leaves (..., *shape); see `SearchSpace.decode`."""
+    def decode(self, limits: Limits, genomes: Array, as_index: bool = False) -> PyTree:
+        """Genomes (..., D) to solutions, leaves (..., *shape); see `SearchSpace.decode`.
+
+        With as_index every category is its index, numbers too.
+        """
         numbers = limits.box.decode(genomes)
         decoded = []
         for leaf, where in zip(self.leaves, self.columns(), strict=True):
@@ -216,7 +220,10 @@ class Layout:
             if leaf.kind == "choice":
                 shape = (*genomes.shape[:-1], *leaf.shape, leaf.num_categories)
                 index = jnp.argmax(part.reshape(shape), axis=-1)
-                values = index if leaf.values is None else jnp.asarray(leaf.values)[index]
+                if as_index or leaf.values is None:
+                    decoded.append(index)
+                    continue
+                values = jnp.asarray(leaf.values)[index]
             else:
                 values = jnp.exp(part) if leaf.log else part
                 values = jnp.round(values) if leaf.kind == "integer" else values
@@ -227,7 +234,7 @@ class Layout:
         return self.treedef.unflatten(decoded)
 
 
-_decode = functools.partial(jax.jit, static_argnums=0)(Layout.decode)
+_decode = functools.partial(jax.jit, static_argnums=(0, 3))(Layout.decode)
 
 
 def _list_as_array(value: Any) -> Any:
@@ -322,9 +329,11 @@ class SearchSpace:
             raise ValueError(f"bounds: expected a pair (low, high), got {bounds!r}")
         if x0 is None and bounds is None:
             raise ValueError("bounds, x0: expected at least one of them, got neither")
-        if bounds is not None and jax.tree.structure(x0) in (_LEAF, jax.tree.structure(None)):
+        if bounds is not None and _structure(x0) in (_LEAF, _structure(None)):
             bounds = tuple(_list_as_array(side) for side in bounds)
         template = _template(bounds) if x0 is None else _as_arrays("x0", x0)
+        if not sum(np.size(leaf) for leaf in jax.tree.leaves(template)):
+            raise ValueError(f"x0: expected at least one number, got {x0!r:.80}")
         spec = SolutionSpec.of(template)
         start = np.zeros(spec.num_dims) if x0 is None else _flat("x0", x0, template, spec)
         if not np.all(np.isfinite(start)):
@@ -407,15 +416,11 @@ class SearchSpace:
         return [self.layout.treedef.unflatten(row) for row in zip(*columns, strict=True)]
 
     def _host_leaves(self, genomes: Array | np.ndarray) -> list[np.ndarray]:
-        decoded = jax.device_get(_decode(self.layout, self.limits, jnp.asarray(genomes)))
+        decoded = jax.device_get(_decode(self.layout, self.limits, jnp.asarray(genomes), True))
         return [
             # Writable: the user's function may well change what it is given.
-            categories[values]
-            if categories is not None and leaf.values is None
-            else np.array(values)
-            for leaf, values, categories in zip(
-                self.layout.leaves, jax.tree.leaves(decoded), self.categories, strict=True
-            )
+            np.array(values) if categories is None else categories[values]
+            for values, categories in zip(jax.tree.leaves(decoded), self.categories, strict=True)
         ]
 
     def encode(self, solution: PyTree, name: str = "solution") -> np.ndarray:
@@ -437,7 +442,7 @@ class SearchSpace:
             leaves = treedef.flatten_up_to(solution)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{name}: expected the structure {treedef}, got {jax.tree.structure(solution)}"
+                f"{name}: expected the structure {treedef}, got {_structure(solution)}"
             ) from error
         paths = jax.tree_util.tree_flatten_with_path(treedef.unflatten([0] * treedef.num_leaves))[0]
         columns = [
@@ -518,27 +523,52 @@ def _template(bounds: Any) -> PyTree:
 
 
 def _as_arrays(name: str, solution: PyTree) -> PyTree:
+    """A pytree of floating-point numbers as JAX arrays."""
+
+    def as_array(leaf: Any) -> Array:
+        # Text would become an array before it is refused, with a warning about its dtype.
+        given = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+        if given.dtype.kind in "SUOMm":
+            raise ValueError(f"{name}: expected numbers, got {leaf!r:.80}")
+        if not jnp.issubdtype(given.dtype, jnp.floating):
+            raise ValueError(f"{name}: expected floating-point numbers, got {given.dtype}")
+        _check_size(name, np.asarray(given, float))
+        return jnp.asarray(given)
+
     try:
-        arrays = jax.tree.map(jnp.asarray, solution)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected a pytree of numbers, got {solution!r}") from error
-    for leaf in jax.tree.leaves(arrays):
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            raise ValueError(f"{name}: expected floating-point numbers, got {leaf.dtype}")
-    return arrays
+        leaves, treedef = jax.tree.flatten(solution)
+    except (TypeError, ValueError) as error:  # keys of a dict that cannot be sorted, say
+        raise ValueError(f"{name}: expected a pytree of numbers, got {solution!r:.80}") from error
+    return treedef.unflatten([as_array(leaf) for leaf in leaves])
+
+
+def _check_size(name: str, values: np.ndarray) -> None:
+    """Refuse finite numbers that overflow in the genome's precision, or whose differences do."""
+    greatest = float(jnp.finfo(_real_dtype()).max) / 4
+    size = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    if size > greatest:
+        raise ValueError(f"{name}: expected numbers within {greatest:.3g} of zero, got {size:.3g}")
+
+
+def _structure(value: Any) -> Any:
+    """Its structure, or the value itself in words if it is no pytree."""
+    try:
+        return jax.tree.structure(value)
+    except (TypeError, ValueError):  # keys of a dict that cannot be sorted, say
+        return f"{value!r:.80}"
 
 
 def _flat(name: str, value: Any, template: PyTree, spec: SolutionSpec) -> np.ndarray:
     """A scalar, or a pytree that broadcasts against the template, as float64 (D,)."""
     leaves, treedef = jax.tree.flatten(template)
-    if jax.tree.structure(value) == treedef:
+    if _structure(value) == treedef:
         parts = jax.tree.leaves(value)
-    elif np.ndim(value) == 0 and not isinstance(value, (dict, list, tuple)):
+    elif not isinstance(value, (dict, list, tuple)) and np.ndim(value) == 0:
         parts = [value] * len(leaves)
     else:
         raise ValueError(
             f"{name}: expected a number or the structure of a solution, {treedef}, "
-            f"got {jax.tree.structure(value)}"
+            f"got {_structure(value)}"
         )
     return np.concatenate(
         [
@@ -552,11 +582,12 @@ def _numbers(name: str, value: Any, shape: tuple[int, ...], finite: bool = True)
     """Values as float64 (prod(shape),), broadcast to a leaf's shape if it has fewer dimensions."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
-            raise ValueError(f"{name}: expected real numbers, got {value!r}")
-        array = array.astype(float)
-    except (TypeError, OverflowError) as error:
-        raise ValueError(f"{name}: expected real numbers, got {value!r}") from error
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name}: expected real numbers, got {value!r:.80}") from error
+    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"{name}: expected real numbers, got {value!r:.80}")
+    array = array.astype(float)
+    _check_size(name, array)
     if finite and not np.all(np.isfinite(array)):
         raise ValueError(f"{name}: expected finite numbers, got {value!r}")
     if finite and array.shape != shape:
@@ -582,12 +613,24 @@ def _category_index(name: str, leaf: Leaf, categories: np.ndarray, value: Any) -
     def position(one: Any) -> int:
         if isinstance(one, (np.ndarray, np.generic, jax.Array)) and np.ndim(one) == 0:
             one = np.asarray(one).item()
-        for index, category in enumerate(categories):
-            if category is one or (type(category) is not np.ndarray and category == one):
+        for index, category in enumerate(categories.tolist()):
+            if _is_same(category, one):
                 return index
-        raise ValueError(f"{name}: expected one of {list(categories)}, got {one!r}")
+        raise ValueError(f"{name}: expected one of {categories.tolist()}, got {one!r:.80}")
 
     return np.array([position(one) for one in values.ravel()], int).reshape(leaf.shape)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two categories are the same, whatever they are."""
+    if one is other:
+        return True
+    try:
+        if isinstance(one, float) and isinstance(other, float):
+            return bool(np.float32(one) == np.float32(other))  # as a JAX function is given it
+        return bool(one == other)
+    except Exception:  # arrays, or what an object of the user's does when it is compared
+        return False
 
 
 def _read(name: str, variable: Any) -> tuple[Leaf, tuple[np.ndarray, ...], Any]:
@@ -610,17 +653,19 @@ def _read_choice(name: str, variable: Choice) -> tuple[Leaf, tuple[np.ndarray, .
     items = given.tolist() if isinstance(given, (np.ndarray, jax.Array)) else list(given)
     if len(items) < 2:
         raise ValueError(f"{name}: expected at least two categories, got {given!r}")
-    categories = np.empty(len(items), object)
-    categories[:] = items
     for index, one in enumerate(items):
-        if any(one is other or one == other for other in items[:index]):
-            raise ValueError(f"{name}: expected distinct categories, got {one!r} twice")
+        if any(_is_same(one, other) for other in items[:index]):
+            raise ValueError(f"{name}: expected distinct categories, got {one!r:.80} twice")
+    categories = np.empty(len(items), object)
+    for index, one in enumerate(items):
+        categories[index] = one
     values, dtype = None, "int32"
     if all(isinstance(one, (bool, int, float, np.number, np.bool_)) for one in items):
-        values = tuple(np.asarray(one).item() for one in items)
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"{name}: expected finite categories, got {given!r}")
-        dtype = jax.dtypes.canonicalize_dtype(np.asarray(values).dtype).name
+        numbers = _numbers(name, items, (len(items),))
+        categories = np.asarray(items)
+        dtype = jax.dtypes.canonicalize_dtype(categories.dtype).name
+        if categories.dtype.kind not in "iu" or np.abs(numbers).max() < 2**31:
+            values = tuple(categories.tolist())
     leaf = Leaf("choice", False, _shape(name, variable.shape), dtype, len(items), values)
     d = leaf.num_dims
     infinite = np.full(d, np.inf)
@@ -633,9 +678,10 @@ def _read_numbers(name: str, variable: Real | Integer) -> tuple[Leaf, tuple[np.n
         raise ValueError(f"{name}.log: expected True or False, got {variable.log!r}")
     dtype = "int32"
     if isinstance(variable, Real):
-        dtype = _real_dtype() if variable.dtype is None else jnp.dtype(variable.dtype).name
-        if not jnp.issubdtype(dtype, jnp.floating):
-            raise ValueError(f"{name}.dtype: expected a floating dtype, got {variable.dtype!r}")
+        is_name = isinstance(variable.dtype, str) and variable.dtype in _DTYPES
+        if variable.dtype is not None and not is_name:
+            raise ValueError(f"{name}.dtype: expected one of {_DTYPES}, got {variable.dtype!r:.80}")
+        dtype = jax.dtypes.canonicalize_dtype(variable.dtype or float).name
     fields = {n: getattr(variable, n) for n in ("low", "high", "center", "scale")}
     given = {n: value for n, value in fields.items() if value is not None}
     if ("low" in given) != ("high" in given):
@@ -653,10 +699,9 @@ def _read_numbers(name: str, variable: Real | Integer) -> tuple[Leaf, tuple[np.n
     if shape is None:
         try:
             shape = np.broadcast_shapes(*(np.shape(value) for value in given.values()))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{name}: expected shapes that broadcast, "
-                f"got {[np.shape(value) for value in given.values()]}"
+                f"{name}: expected numbers whose shapes broadcast, got {list(given.values())!r:.80}"
             ) from error
     leaf = Leaf("integer" if integer else "real", variable.log, _shape(name, shape), dtype)
     values = {

@@ -74,9 +74,12 @@ def check_number(name: str, value: Any, low: float = -math.inf) -> float | None:
     """
     if value is None:
         return None
-    is_number = isinstance(value, (int, float, np.integer, np.floating))
-    # An infinite timeout or target is no limit; minus infinity, a target that is reached at -inf.
-    if not is_number or isinstance(value, bool) or not float(value) >= low:  # so is NaN
+    try:
+        is_number = isinstance(value, (int, float, np.integer, np.floating)) and float(value) >= low
+    except OverflowError:
+        is_number = False
+
+    if not is_number or isinstance(value, bool):
         limit = "a number" if low == -math.inf else f"a number >= {low:g}"
         raise ValueError(f"{name}: expected {limit} or None, got {value!r}")
     return float(value)

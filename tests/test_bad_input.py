@@ -4,11 +4,14 @@ More of it: `test_optimize.py` (bounds and what was there first), `test_space.py
 solutions that do not fit them).
 """
 
+import inspect
 import math
 
+import hypothesis.strategies as st
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import diffevo
 from diffevo import Choice, Optimizer, Real, SearchSpace
@@ -77,6 +80,8 @@ def check(error, words):
         ({"ftarget": 1j}, ["ftarget", "a number", "1j"]),
         ({"timeout": -1.0}, ["timeout", "number >= 0", "-1.0"]),
         ({"timeout": "1h"}, ["timeout", "number >= 0", "1h"]),
+        ({"timeout": 10**400}, ["timeout", "number >= 0", "1000000"]),
+        ({"population_size": np.zeros(2)}, ["population_size", "8", "array"]),
         ({"timeout": True}, ["timeout", "number >= 0", "True"]),
         ({"algorithm": None}, ["algorithm", "a name, an instance", "None"]),
         ({"algorithm": diffevo.DiffusionEvolution}, ["algorithm", "an instance", "class"]),
@@ -202,3 +207,55 @@ def test_telling_before_asking():
     with pytest.raises(RuntimeError, match=r"result: expected a call of tell"):
         _ = optimizer.result
     assert optimizer.stop() is None
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.complex_numbers(),
+        st.text(max_size=3),
+        st.binary(max_size=2),
+    ),
+    lambda some: st.one_of(
+        st.lists(some, max_size=3),
+        st.tuples(some, some),
+        st.dictionaries(st.one_of(st.text(max_size=2), st.integers()), some, max_size=2),
+    ),
+    max_leaves=4,
+)
+ARGUMENTS = list(inspect.signature(Optimizer).parameters)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(ARGUMENTS), ANYTHING)
+def test_whatever_comes_is_taken_or_refused_with_a_reason(argument, value):
+    options = {"bounds": BOX, "budget": 64, "algorithm": ALGORITHM} | {argument: value}
+    if argument == "population_fitness":
+        options["population"] = np.zeros((2, 2))
+    try:
+        Optimizer(**options)
+    except ValueError as error:
+        assert ": expected " in str(error)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(ANYTHING, st.sampled_from(["low", "high", "log", "center", "scale", "shape", "dtype"]))
+def test_whatever_describes_a_leaf_is_taken_or_refused_with_a_reason(value, argument):
+    for variables in (value, Real(**{argument: value}), Choice(value)):
+        try:
+            SearchSpace({"a": variables})
+        except ValueError as error:
+            assert str(error).startswith("space")
+            assert ": expected " in str(error)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(ANYTHING, ANYTHING)
+def test_whatever_is_told_is_taken_or_refused_with_a_reason(asked, xs, values):
+    optimizer, solutions = asked
+    for arguments in ((xs, [0.0] * SIZE), (solutions, values), (solutions, [0.0] * 7 + [1j])):
+        with pytest.raises(ValueError, match=r": expected "):
+            optimizer.tell(*arguments)

@@ -156,6 +156,15 @@ def test_failures_are_counted_and_kept():
     np.testing.assert_array_equal(result.failures[1].x, xs[2])
 
 
+def test_values_that_the_genome_s_precision_does_not_hold_are_exact_in_the_result():
+    optimizer = Optimizer(BOX, maximize=True, **OPTIONS)
+    optimizer.ask()
+    optimizer.tell(None, [1e300, 1e200, -1e300, *range(SIZE - 3)])
+    assert optimizer.result.fun == 1e300
+    optimizer.tell(optimizer.ask(), [1.0] * SIZE)
+    assert np.all(np.isfinite(optimizer.ask()))
+
+
 def test_all_failed_leaves_a_result():
     optimizer = Optimizer(BOX, max_generations=2, **OPTIONS)
     result = drive(optimizer, lambda x: math.nan)

@@ -151,6 +151,20 @@ def test_numbers_as_categories_reach_a_traced_function():
     assert decoded["k"].dtype == decoded["n"].dtype == jnp.int32
 
 
+def test_categories_are_themselves_for_python():
+    categories = [0.1, 0.3], [10**10, 1], [[1, 2], [3, 4]], [np.zeros(2), np.ones(2)]
+    for some in categories:
+        choices = SearchSpace({"c": Choice(some)})
+        for index, category in enumerate(some):
+            (x,) = choices.solutions(2.0 * np.eye(2)[index][None])
+            assert np.array_equal(x["c"], category)
+            if not isinstance(category, np.ndarray):
+                assert np.argmax(choices.encode(x)) == index
+    assert not SearchSpace(Choice([10**10, 1])).layout.is_traceable
+    reals = SearchSpace(Choice([0.1, 0.3]))
+    assert np.argmax(reals.encode(reals.decode(jnp.array([0.0, 1.0])))) == 1
+
+
 def test_the_parameters_of_a_network_are_a_space():
     params = {"dense": {"kernel": jnp.ones((2, 3)), "bias": jnp.zeros(3)}}
     spread = SearchSpace(params)
@@ -218,7 +232,7 @@ def test_a_solution_that_does_not_fit_is_refused_by_name(change, words):
         ({"a": jnp.zeros(0)}, ["space", "at least one number", "empty"]),
         ({"a": "text"}, ["space['a']", "Real, Integer, Choice", "text"]),
         ({"a": Real}, ["space['a']", "Real", "class"]),
-        ({"a": 3}, ["space['a']", "floating", "int32"]),
+        ({"a": 3}, ["space['a']", "floating", "int64"]),
         ({"a": object()}, ["space['a']", "numbers", "object"]),
         ({1: 0.0, "b": 0.0}, ["space", "pytree"]),
         ({"a": Real(0.0)}, ["space['a']", "both bounds", "high=None"]),
@@ -228,11 +242,13 @@ def test_a_solution_that_does_not_fit_is_refused_by_name(change, words):
         ({"a": Real(0.0, 1.0, log=True)}, ["space['a'].low", "> 0", "0.0"]),
         ({"a": Real(0.0, 1.0, log="yes")}, ["space['a'].log", "True or False", "yes"]),
         ({"a": Real(0.0, 1.0, scale=2.0)}, ["space['a']", "no scale beside bounds", "scale"]),
-        ({"a": Real([0, 1], [1, 2, 3])}, ["space['a']", "broadcast", "(3,)"]),
+        ({"a": Real([0, 1], [1, 2, 3])}, ["space['a']", "broadcast", "[1, 2, 3]"]),
+        ({"a": Real(Real(0, 1), 2)}, ["space['a']", "numbers", "Real(low=0"]),
+        ({"a": Real(0, 1e300)}, ["space['a'].high", "8.51e+37", "1e+300"]),
         ({"a": Real(scale=-1.0)}, ["space['a'].scale", "> 0", "-1.0"]),
         ({"a": Real(shape=3)}, ["space['a'].shape", "tuple", "3"]),
         ({"a": Real(shape=(-1,))}, ["space['a'].shape", ">= 0", "-1"]),
-        ({"a": Real(dtype="int32")}, ["space['a'].dtype", "floating", "int32"]),
+        ({"a": Real(dtype="int32")}, ["space['a'].dtype", "float32", "'int32'"]),
         ({"a": Integer(0.5, 2)}, ["space['a'].low", "integers", "0.5"]),
         ({"a": Integer(0, 2**30)}, ["space['a']", "4194304", "high=1073741824"]),
         ({"a": Choice("abc")}, ["space['a']", "list", "abc"]),
