@@ -11,18 +11,26 @@ from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
 from diffevo.algorithms.niching import NichingDiffusionEvolution
 from diffevo.core import processes, schedules, weighting
-from diffevo.optimize import Modes, Result, maximize, minimize
+from diffevo.optimize import maximize, minimize
+from diffevo.optimizer import Optimizer
+from diffevo.result import Modes, Result
+from diffevo.space import Choice, Integer, Real, SearchSpace
 
 __version__ = "0.1.0"
 
 __all__ = [
     "HADES",
     "CharlesD",
+    "Choice",
     "DiffusionEvolution",
+    "Integer",
     "LatentDiffusionEvolution",
     "Modes",
     "NichingDiffusionEvolution",
+    "Optimizer",
+    "Real",
     "Result",
+    "SearchSpace",
     "conditions",
     "maximize",
     "minimize",

@@ -1,0 +1,206 @@
+"""The search of `minimize` for a plain Python function, one generation after the other."""
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffevo.evaluators.host import (
+    Evaluate,
+    Evaluator,
+    Outcome,
+    Serial,
+    as_number,
+    why_no_number,
+)
+from diffevo.optimizer import Optimizer
+from diffevo.progress import progress_bar
+from diffevo.result import Result
+from diffevo.stopping import MESSAGES
+
+PyTree = Any
+# A number, the exception in its place, or None: not evaluated.
+Value = float | BaseException | None
+
+
+def run(
+    fun: Callable[[PyTree], Any],
+    optimizer: Optimizer,
+    evaluator: Evaluator,
+    batched: bool | None,
+    began: float,
+    callback: Callable[[dict[str, Any]], bool | None] | None,
+    progress: bool | None,
+) -> Result:
+    """Drive an optimizer until it stops.
+
+    The search does not depend on the evaluator, the number of its workers, or the order in which
+    they finish: a generation is told when all of it is evaluated.
+
+    Args:
+        fun: the user's function.
+        optimizer: a new one.
+        evaluator: how fun is called.
+        batched: whether fun takes a population; None: found out by a serial evaluator, no for
+            others.
+        began: when the search began, by `time.monotonic`.
+        callback: as in `diffevo.minimize`.
+        progress: as in `diffevo.minimize`.
+
+    Returns:
+        The result, with ``stop_reason``.
+
+    Raises:
+        RuntimeError: all evaluations of the first generation failed, and not by NaN; the cause is
+            the first exception.
+        TimeoutError: none of them was done in time.
+    """
+    rules = optimizer.setup.rules
+    deadline = math.inf if rules.timeout is None else began + rules.timeout
+    form = _Form(False if batched is None and not isinstance(evaluator, Serial) else batched)
+    total = None if rules.last is None else (rules.last + 1) * optimizer.population_size
+    reason, is_warned = None, False
+    with progress_bar(progress) as bar, evaluator.start(fun, form.accept) as evaluate:
+        task = bar.add_task("diffevo", total=total, best="")
+        try:
+            while reason is None:
+                values: list[Value] = []
+                try:
+                    _evaluate(evaluate, optimizer, form, deadline, values)
+                except KeyboardInterrupt:
+                    reason = "interrupt"
+                num = sum(value is not None for value in values)
+                if num == 0 and optimizer.generation < 0:
+                    if reason == "interrupt":
+                        raise KeyboardInterrupt
+                    raise TimeoutError(
+                        f"timeout: no evaluation was done within {rules.timeout:g} s"
+                    )
+                if reason is None and num < len(values):
+                    reason = "timeout"
+                if num == 0:
+                    break
+                first = next((v for v in values if isinstance(v, BaseException)), None)
+                if optimizer.generation < 0 and reason != "interrupt":
+                    _check_first(values)
+                optimizer.tell(None, values)
+                if first is not None and not is_warned:
+                    is_warned = True
+                    warnings.warn(
+                        f"fun: an evaluation failed, {type(first).__name__}: {first}. Failed "
+                        "members count as worst; the first of them are in result.failures.",
+                        RuntimeWarning,
+                        stacklevel=4,
+                    )
+                info = optimizer.info
+                bar.update(task, completed=info["nfev"], best=f"best {info['fun']:.6g}")
+                stopped = callback is not None and bool(callback(info))
+                reason = reason or optimizer.stop()
+                if reason != "ftarget" and stopped:
+                    reason = "callback"
+        except KeyboardInterrupt:
+            if optimizer.generation < 0:
+                raise
+            reason = "interrupt"
+    assert reason is not None
+    return dataclasses.replace(optimizer.result, stop_reason=reason, message=MESSAGES[reason])
+
+
+@dataclasses.dataclass
+class _Form:
+    """Which form the user's function has, as far as is known: of one solution or of a population.
+
+    Attributes:
+        batched: None: not known yet.
+        num: members of the generation that is being evaluated.
+    """
+
+    batched: bool | None
+    num: int = 0
+
+    def accept(self, value: Any) -> bool:
+        """Whether a value will do: a number other than NaN, or one for each of a population."""
+        if self.batched:
+            return _is_batch(value, self.num)
+        number = as_number(value)
+        return number is not None and not math.isnan(number)
+
+
+def _evaluate(
+    evaluate: Evaluate, optimizer: Optimizer, form: _Form, deadline: float, values: list[Value]
+) -> None:
+    """Fill in the values of the next generation; what is done by the deadline or an interrupt."""
+    xs = optimizer.ask()
+    form.num = len(xs)
+    values += [None] * len(xs)
+
+    def singles(begin: int, end: int) -> None:
+        outcomes = [Outcome(None, None, 0)] * (end - begin)
+        try:
+            evaluate(xs[begin:end], deadline, outcomes)
+        finally:
+            values[begin:end] = [_value(outcome) for outcome in outcomes]
+
+    def batch() -> None:
+        outcomes = [Outcome(None, None, 0)]
+        try:
+            evaluate([optimizer.ask(batched=True)], deadline, outcomes)
+        finally:
+            values[:] = _values(outcomes[0], len(xs))
+
+    if form.batched:
+        batch()
+    elif form.batched is False:
+        singles(0, len(xs))
+    else:
+        singles(0, 1)
+        first = values[0]
+        if isinstance(first, BaseException):
+            # It may want a population: if so, it gives a number for each of it.
+            form.batched = True
+            batch()
+            form.batched = not any(isinstance(value, BaseException) for value in values)
+            if not form.batched:
+                values[:] = [first, *[None] * (len(xs) - 1)]
+        else:
+            form.batched = False
+        if not form.batched:
+            singles(1, len(xs))
+
+
+def _check_first(values: list[Value]) -> None:
+    done = [value for value in values if value is not None]
+    errors = [value for value in done if isinstance(value, BaseException)]
+    if len(errors) == len(done):
+        raise RuntimeError(
+            f"fun: all {len(done)} evaluations of the first generation failed, the first with "
+            f"{type(errors[0]).__name__}: {errors[0]}"
+        ) from errors[0]
+
+
+def _value(outcome: Outcome) -> Value:
+    if outcome.attempts == 0 or outcome.error is not None:
+        return outcome.error
+    number = as_number(outcome.value)
+    return ValueError(why_no_number(outcome.value)) if number is None else number
+
+
+def _values(outcome: Outcome, num: int) -> list[Value]:
+    if outcome.attempts == 0 or outcome.error is not None:
+        return [outcome.error] * num
+    if not _is_batch(outcome.value, num):
+        shape = np.shape(outcome.value) if hasattr(outcome.value, "shape") else "no such"
+        kind = type(outcome.value).__name__
+        return [ValueError(f"expected {num} numbers, got {kind} of {shape} shape")] * num
+    if isinstance(outcome.value, np.ndarray) and outcome.value.dtype.kind in "fiub":
+        return outcome.value.astype(float).tolist()
+    return [_value(dataclasses.replace(outcome, value=value)) for value in outcome.value]
+
+
+def _is_batch(value: Any, num: int) -> bool:
+    if isinstance(value, (list, tuple)):
+        return len(value) == num
+    return getattr(value, "shape", None) == (num,)

@@ -1,0 +1,100 @@
+"""What a search returns, and how the distinct optima get there."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from diffevo.evaluators.host import Failure
+from diffevo.space import SearchSpace
+
+PyTree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Modes:
+    """Distinct optima that a search found, best first.
+
+    Attributes:
+        x: the solutions, leaves (M, ...).
+        fun: their values, shape (M,), in the user's sign. Local optima are among them: those with
+            the value of the first are its equals.
+        nfev: evaluations after which each was found, shape (M,).
+    """
+
+    x: PyTree
+    fun: np.ndarray
+    nfev: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a search found; named as in scipy.
+
+    Attributes:
+        x: the best solution, as fun was given it.
+        fun: its value, in the user's sign.
+        nfev: solutions evaluated.
+        nit: generations after the initial population.
+        success: whether any evaluation gave a number.
+        stop_reason: "budget", "max_generations", "ftarget", "timeout", "tol_stagnation",
+            "schedule", "callback" or "interrupt"; of an `Optimizer` that goes on, "running".
+        message: the same for humans.
+        population: the last generation, leaves (N, ...).
+        fitness: its values, shape (N,), in the user's sign, NaN where failed or, when the search
+            was cut short, not evaluated.
+        history: one array a metric, an entry a generation (entry 0 is the initial population);
+            fitness values in the user's sign.
+        modes: the distinct optima found; None from an algorithm that does not keep account of them.
+        failures: the first evaluations that failed, of a plain Python function; how many did in
+            each generation is ``history["num_failed"]``.
+    """
+
+    x: PyTree
+    fun: float
+    nfev: int
+    nit: int
+    success: bool
+    stop_reason: str
+    message: str
+    population: PyTree
+    fitness: np.ndarray
+    history: dict[str, np.ndarray]
+    modes: Modes | None = None
+    failures: tuple[Failure, ...] = ()
+
+
+def find_modes(
+    algorithm: Any, state: Any, space: SearchSpace, sign: float, nfev: np.ndarray, host: bool
+) -> Modes | None:
+    """The optima that an algorithm keeps account of, in the user's sign and structure.
+
+    Args:
+        algorithm: the algorithm.
+        state: its state.
+        space: what is searched.
+        sign: -1 where the user maximises.
+        nfev: evaluations after each generation, shape (generations,).
+        host: whether solutions are wanted as `SearchSpace.batch` gives them.
+
+    Returns:
+        `Modes`; None if the algorithm has no `modes`.
+    """
+    if not hasattr(algorithm, "modes"):
+        return None
+    found = algorithm.modes(state)
+    # All rows, filled or not: one shape, one compilation.
+    genomes = algorithm.solution.ravel(found.solutions, len(found.valid))
+    kept = np.flatnonzero(np.asarray(found.valid))
+    is_plain = all(leaf.kind == "real" for leaf in space.layout.leaves)
+    reflects = space.limits.box.bounded.any() and algorithm.domain == "unbounded"
+    if not is_plain or reflects:
+        solutions = space.solutions(genomes)
+        kept = kept[space.distinct([solutions[row] for row in kept])]
+    decoded = space.batch(genomes) if host else space.decode(genomes)
+    return Modes(
+        x=jax.tree.map(lambda leaf: leaf[kept], decoded),
+        fun=sign * np.asarray(found.fitness)[kept],
+        nfev=nfev[np.asarray(found.found)[kept]],
+    )
