@@ -48,7 +48,7 @@ OPTIONAL = {
         "experiments/bbob/searches",
         "tasks/functions/bbob",
     ),
-    "gymnax": ("tasks/rl/cartpole",),
+    "gymnax": ("tasks/rl/simulator",),
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
