@@ -48,6 +48,7 @@ OPTIONAL = {
         "experiments/bbob/searches",
         "tasks/functions/bbob",
     ),
+    "gymnasium": ("tasks/rl/host",),
     "gymnax": ("tasks/rl/simulator",),
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),

@@ -185,3 +185,8 @@ def parameter_spec(policy: linen.Module, num_inputs: int) -> SolutionSpec:
     memory = () if not isinstance(policy, Remembering) else (policy.start(()),)
     shapes = jax.eval_shape(policy.init, jax.random.key(0), jnp.zeros(num_inputs), *memory)
     return SolutionSpec.of(shapes)
+
+
+POLICIES: dict[str, type[linen.Module]] = {
+    policy.__name__: policy for policy in (MLP, Recurrent, Spiking)
+}
