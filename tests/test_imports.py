@@ -44,6 +44,7 @@ OPTIONAL = {
         "experiments/common/baselines",
         "experiments/default_search/searches",
         "experiments/performance",
+        "experiments/rl_speed",
         "experiments/niching/methods",
         "experiments/bbob/searches",
         "tasks/functions/bbob",
