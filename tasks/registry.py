@@ -30,7 +30,7 @@ from tasks.functions import (
     two_peaks,
     two_peaks_step,
 )
-from tasks.rl import cartpole
+from tasks.rl import ENVIRONMENTS, cartpole, control
 
 TASKS: dict[str, Callable[..., Task]] = {
     "rosenbrock": rosenbrock,
@@ -58,6 +58,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "ising_ring": ising,
     "ising_torus": partial(ising, torus=True),
     "ising_torus_glass": partial(ising, torus=True, glass=True),
+    **{name: partial(control, name) for name in ENVIRONMENTS},
     "cartpole": cartpole,
     "cartpole_128_128": partial(cartpole, (128, 128)),
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},

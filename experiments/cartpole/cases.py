@@ -21,7 +21,7 @@ from diffevo.denoiser.fit import Training
 from diffevo.denoiser.network import MLP
 from experiments.cartpole.config import Config
 from experiments.common import generations, statistics
-from tasks.rl.cartpole import CartPole, cartpole
+from tasks.rl import Control, cartpole
 
 Results = dict[str, Any]
 Measured = dict[str, Array]
@@ -30,12 +30,12 @@ TRAIT = "final_position"
 _FIT, _SAMPLE, _EPISODES, _MUTATION = (2**20 + number for number in range(4))
 
 
-def hades(config: Config, task: CartPole) -> diffevo.HADES:
+def hades(config: Config, task: Control) -> diffevo.HADES:
     """Nothing is asked of the offspring."""
     return diffevo.HADES(config.population_size, task.solution, **_options(config))
 
 
-def charles(config: Config, task: CartPole) -> diffevo.CharlesD:
+def charles(config: Config, task: Control) -> diffevo.CharlesD:
     """A population is asked to spread evenly over the final positions."""
     wanted = conditions.Distribution(conditions.Trait(TRAIT), config.asked)
     return diffevo.CharlesD(
@@ -62,7 +62,7 @@ def params_of(search: Any, scale: float = 1.0) -> Any:
     )
 
 
-def evolve(config: Config, task: CartPole, search: Any, keys: Array) -> tuple[Results, Any]:
+def evolve(config: Config, task: Control, search: Any, keys: Array) -> tuple[Results, Any]:
     """(curves of the return, the last states (R, ...))."""
     history = generations.run(
         search,

@@ -1,6 +1,20 @@
 """Control tasks: the genome holds the parameters of a policy, the fitness is minus its return."""
 
-from tasks.rl.cartpole import CartPole, cartpole
-from tasks.rl.policies import MLP
+from tasks.rl.cartpole import cartpole
+from tasks.rl.control import Control, control
+from tasks.rl.environments import ENVIRONMENTS, Environment, Trait
+from tasks.rl.episodes import Statistics
+from tasks.rl.policies import MLP, Recurrent, Spiking
 
-__all__ = ["MLP", "CartPole", "cartpole"]
+__all__ = [
+    "ENVIRONMENTS",
+    "MLP",
+    "Control",
+    "Environment",
+    "Recurrent",
+    "Spiking",
+    "Statistics",
+    "Trait",
+    "cartpole",
+    "control",
+]

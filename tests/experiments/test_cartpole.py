@@ -12,8 +12,7 @@ pytest.importorskip("gymnax")
 from diffevo.core.archive import Memory
 from experiments.cartpole import cases
 from experiments.cartpole.config import SMOKE
-from tasks.rl import cartpole
-from tasks.rl.cartpole import OBSERVATION_RANGES
+from tasks.rl import ENVIRONMENTS, cartpole
 
 CONFIG = dataclasses.replace(SMOKE, num_samples=4, num_nearest=2, num_episodes=2)
 KEYS = jax.random.split(jax.random.key(3), 1)
@@ -22,7 +21,7 @@ KEYS = jax.random.split(jax.random.key(3), 1)
 def holding(position: float) -> np.ndarray:
     """A linear policy (D,) that pushes right where its gains times (x - position, ...) are > 0."""
     gains = np.array([0.3, 0.6, 3.0, 1.0])
-    weights = gains * np.array(OBSERVATION_RANGES) / np.sqrt(3)
+    weights = gains / ENVIRONMENTS["cartpole"].normalizer()[1]
     task = cartpole(())
     # Added to both outputs, which decides nothing: every parameter differs between controllers.
     shift = np.random.default_rng(round(100 * position) + 200).normal(size=5)

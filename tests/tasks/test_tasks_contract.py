@@ -7,11 +7,15 @@ import pytest
 
 from tasks import TASKS, make
 from tasks.base import ReportingTask, TimeDependentTask, evaluate
+from tasks.rl import ENVIRONMENTS
 
 N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
 
-NEEDS = {"bbob_": "evosax.problems", "cartpole": "gymnax"}
+NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys(ENVIRONMENTS, "gymnax")}
+
+# Short episodes and few of them: whole games of MinAtar would take minutes here.
+OPTIONS = {name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.
@@ -27,7 +31,7 @@ def task(request):
     for family, package in NEEDS.items():
         if request.param.startswith(family):
             pytest.importorskip(package)
-    return make(request.param)
+    return make(request.param, **OPTIONS.get(request.param, {}))
 
 
 def genomes_of(task, points=None, seed=0):
@@ -117,7 +121,8 @@ def test_finite_genomes_never_give_nan(task):
 
 
 def test_is_a_value_and_compiles_once(task, request):
-    twin = make(request.node.callspec.params["task"])
+    name = request.node.callspec.params["task"]
+    twin = make(name, **OPTIONS.get(name, {}))
     assert twin is not task
     assert twin == task
     assert hash(twin) == hash(task)

@@ -12,11 +12,11 @@ pytest.importorskip("gymnasium")
 pytest.importorskip("gymnax")
 import gymnasium
 
-from tasks.rl import MLP, CartPole, cartpole
-from tasks.rl.cartpole import LAST_STEPS, OBSERVATION_RANGES
+from tasks.rl import ENVIRONMENTS, MLP, cartpole
+from tasks.rl.episodes import LAST_STEPS
 
 KEY = jax.random.key(5)
-GAINS = np.sqrt(3) / np.array(OBSERVATION_RANGES)
+GAINS = ENVIRONMENTS["cartpole"].normalizer()[1]
 
 
 def linear_genome(task, gains, bias=0.0):
@@ -125,9 +125,9 @@ class NoBias(linen.Module):
 
 
 def test_any_flax_module_is_a_policy():
-    task = CartPole("mine", NoBias(), num_episodes=2, max_steps=20)
+    task = cartpole(policy=NoBias(), num_episodes=2, max_steps=20)
     assert task.num_dims == 8
-    assert task == CartPole("mine", NoBias(), num_episodes=2, max_steps=20)
+    assert task == cartpole(policy=NoBias(), num_episodes=2, max_steps=20)
     assert task(jnp.zeros((3, 8))).shape == (3,)
 
 
@@ -137,7 +137,7 @@ def test_bad_arguments_name_argument_expected_and_got():
     with pytest.raises(ValueError, match="max_steps: expected at least 1, got -1"):
         cartpole(max_steps=-1)
     with pytest.raises(ValueError, match=r"activation: expected one of .*'tanh'.*got 'cube'"):
-        _ = CartPole("x", MLP(activation="cube")).num_dims
+        _ = cartpole(policy=MLP(activation="cube")).num_dims
 
 
 def test_without_gymnax_the_install_command_is_named(monkeypatch):

@@ -1,0 +1,1 @@
+"""Speed of roll-outs beside evosax's, and of a whole cart-pole experiment."""
