@@ -224,8 +224,8 @@ class Optimizer:
         Args:
             xs: the solutions, as asked for or as you changed them, in any order, in either form of
                 `ask`; None: as asked for.
-            values: one number for each. NaN or an exception in its place is a failure; None is
-                not evaluated: it is not counted in ``nfev``, and the rest as a failure.
+            values: one number for each. NaN or an exception in its place is a failure. None is one
+                that was not evaluated: a failed member, but neither counted nor reported.
 
         Raises:
             ValueError: another number of them, or something that is no solution or no number.
