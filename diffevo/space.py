@@ -300,12 +300,19 @@ class SearchSpace:
             np.concatenate(columns) for columns in zip(*(c for _, c, _ in read), strict=True)
         )
         dtype = self.spec.dtype
+        least, greatest = _inward(low, dtype, np.inf), _inward(high, dtype, -np.inf)
+        for (path, leaf), where in zip(named, self.layout.columns(), strict=True):
+            if np.any(least[where] > greatest[where]):
+                raise ValueError(
+                    f"space{jax.tree_util.keystr(path)}: expected bounds with a {dtype} number "
+                    f"between them, got low={leaf.low!r}, high={leaf.high!r}"
+                )
         self.limits = Limits(
             box=Box(
                 jnp.asarray(center, dtype), jnp.asarray(scale, dtype), jnp.asarray(bounded, bool)
             ),
-            low=jnp.asarray(_inward(low, dtype, np.inf)),
-            high=jnp.asarray(_inward(high, dtype, -np.inf)),
+            low=jnp.asarray(least),
+            high=jnp.asarray(greatest),
         )
 
     @classmethod

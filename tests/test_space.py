@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 
 from diffevo import Choice, Integer, Real, SearchSpace, space
 
@@ -109,9 +109,18 @@ def test_every_category_has_an_equal_share_of_the_prior():
 
 @FEW
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.lists(st.floats(-50, 50), min_size=1))
+@example(-262144.2109375, 0.015625, [0.0])
 def test_bounded_numbers_never_leave_their_bounds(low, width, row):
     high = low + width
-    spread = SearchSpace(Real(np.full(8, low), np.full(8, high)))
+    assume(low < high)
+    bounds = Real(np.full(8, low), np.full(8, high))
+    near = np.float32(low)
+    between = near if float(near) >= low else np.nextafter(near, np.float32(np.inf))
+    if float(between) > high:
+        with pytest.raises(ValueError, match="float32 number between them"):
+            SearchSpace(bounds)
+        return
+    spread = SearchSpace(bounds)
     genome = np.resize(np.array(row, np.float32), (4, 8))
     values = np.stack(spread.solutions(genome)).astype(float)
     # Not even by the rounding of the bounds to float32.

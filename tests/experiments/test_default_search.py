@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from diffevo import optimize, weighting
-from diffevo.algorithms.base import SolutionSpec
+import diffevo
+from diffevo import weighting
 from experiments.common import statistics
 from experiments.common.progress import Progress
 from experiments.default_search import cost, few_generations, many_dims, run, searches
@@ -18,9 +18,14 @@ from experiments.default_search.config import SMOKE, Config, Timed
 
 def default_of(population_size, num_evaluated, num_dims, domain="unbounded"):
     """The algorithm that `minimize` takes for so many evaluated populations."""
-    spec = SolutionSpec.of(jnp.zeros(num_dims))
-    budget = population_size * num_evaluated
-    return optimize._resolve("auto", spec, population_size, budget, domain)[0]
+    zeros = jnp.zeros(num_dims)
+    optimizer = diffevo.Optimizer(
+        (zeros - 1, zeros + 1) if domain == "box" else None,
+        x0=zeros,
+        budget=population_size * num_evaluated,
+        population_size=population_size,
+    )
+    return optimizer.setup.algorithm
 
 
 @pytest.mark.parametrize("case", Config().reversals)
