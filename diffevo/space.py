@@ -62,10 +62,14 @@ class Box(struct.PyTreeNode):
         folded = 1.0 - jnp.abs(jnp.mod(genomes + 1.0, 4.0) - 2.0)
         return self.center + self.scale * jnp.where(self.bounded, folded, genomes)
 
-    def encode(self, solutions: Array) -> Array:
-        """Solutions (..., D) to the genomes that decode to them, within [-1, 1] where bounded."""
-        genomes = (solutions - self.center) / self.scale
-        return jnp.where(self.bounded, jnp.clip(genomes, -1.0, 1.0), genomes)
+    def encode(self, solutions: np.ndarray) -> np.ndarray:
+        """Solutions (..., D) to the genomes that decode to them, within [-1, 1] where bounded.
+
+        In numpy: solutions come one at a time, from the host.
+        """
+        center, scale = np.asarray(self.center), np.asarray(self.scale)
+        genomes = (solutions - center) / scale
+        return np.where(np.asarray(self.bounded), np.clip(genomes, -1.0, 1.0), genomes)
 
 
 class Limits(struct.PyTreeNode):
@@ -83,7 +87,20 @@ class Limits(struct.PyTreeNode):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Real:
+class _Numbers:
+    """What `Real` and `Integer` have in common."""
+
+    low: Any = None
+    high: Any = None
+    _: dataclasses.KW_ONLY
+    log: bool = False
+    center: Any = None
+    scale: Any = None
+    shape: tuple[int, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Real(_Numbers):
     """Real numbers.
 
     Attributes:
@@ -100,30 +117,15 @@ class Real:
         ValueError: by `SearchSpace`, which names the leaf.
     """
 
-    low: Any = None
-    high: Any = None
-    _: dataclasses.KW_ONLY
-    log: bool = False
-    center: Any = None
-    scale: Any = None
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
+    dtype: str | None = dataclasses.field(default=None, kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Integer:
-    """Integers, both ends included; the attributes are those of `Real`.
+class Integer(_Numbers):
+    """Integers, both ends included; the attributes are those of `Real`, without dtype.
 
     Bounds lie within 2^22 of zero, with log between 1 and 2^17: float32 could not tell more apart.
     """
-
-    low: Any = None
-    high: Any = None
-    _: dataclasses.KW_ONLY
-    log: bool = False
-    center: Any = None
-    scale: Any = None
-    shape: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -452,19 +454,18 @@ class SearchSpace:
                 f"{name}: expected the structure {treedef}, got {_structure(solution)}"
             ) from error
         paths = jax.tree_util.tree_flatten_with_path(treedef.unflatten([0] * treedef.num_leaves))[0]
-        columns = [
-            self._encode_leaf(f"{name}{jax.tree_util.keystr(path)}", number, value)
+        coordinates = [
+            self._coordinates(f"{name}{jax.tree_util.keystr(path)}", number, value)
             for number, ((path, _), value) in enumerate(zip(paths, leaves, strict=True))
         ]
-        return np.concatenate(columns)
+        return self.limits.box.encode(np.concatenate(coordinates).astype(self.spec.dtype))
 
-    def _encode_leaf(self, name: str, number: int, value: Any) -> np.ndarray:
+    def _coordinates(self, name: str, number: int, value: Any) -> np.ndarray:
+        """A leaf's coordinates in the box, float64 (d,)."""
         leaf, where = self.layout.leaves[number], self.layout.columns()[number]
-        dtype = self.spec.dtype
         if leaf.kind == "choice":
             index = _category_index(name, leaf, self.categories[number], value)
-            hot = np.eye(leaf.num_categories, dtype=dtype)[index.ravel()]
-            return (2 * hot - 1).ravel()
+            return (2 * np.eye(leaf.num_categories)[index.ravel()] - 1).ravel()
         given = _numbers(name, value, leaf.shape)
         low, high = (np.asarray(side[where], float) for side in (self.limits.low, self.limits.high))
         if leaf.kind == "integer" and np.any(given != np.round(given)):
@@ -479,14 +480,7 @@ class SearchSpace:
             raise ValueError(
                 f"{name}: expected values within [{low.min():g}, {high.max():g}], got {value!r}"
             )
-        coordinates = np.log(given) if leaf.log else given
-        # In the genome's own precision: as `Box.encode` does.
-        center, scale, bounded = (
-            np.asarray(part[where])
-            for part in (self.limits.box.center, self.limits.box.scale, self.limits.box.bounded)
-        )
-        genome = (coordinates.astype(dtype) - center) / scale
-        return np.where(bounded, np.clip(genome, -1, 1), genome).astype(dtype)
+        return np.log(given) if leaf.log else given
 
     def distinct(self, solutions: list[PyTree]) -> list[int]:
         """Which of the solutions, each different from all before it, to within the genome's noise.
@@ -499,14 +493,6 @@ class SearchSpace:
             if not kept or np.abs(genomes[kept] - genome).max(axis=1).min() > _SAME_MODE:
                 kept.append(row)
         return kept
-
-
-def make_box(
-    bounds: tuple[Any, Any] | None, x0: PyTree | None, scale: Any
-) -> tuple[Box, SolutionSpec]:
-    """The box and the structure of a solution; otherwise as `SearchSpace.from_bounds`."""
-    space = SearchSpace.from_bounds(bounds, x0, scale)
-    return space.limits.box, space.spec
 
 
 def _inward(values: np.ndarray, dtype: Any, towards: float) -> np.ndarray:
@@ -646,7 +632,7 @@ def _read(name: str, variable: Any) -> tuple[Leaf, tuple[np.ndarray, ...], Any]:
         return _read_choice(name, variable)
     if isinstance(variable, (str, bytes, type)) or callable(variable):
         raise ValueError(f"{name}: expected Real, Integer, Choice or an array, got {variable!r}")
-    if not isinstance(variable, (Real, Integer)):
+    if not isinstance(variable, _Numbers):
         array = _as_arrays(name, variable)
         variable = Real(center=np.asarray(array, float), shape=array.shape, dtype=array.dtype.name)
     return _read_numbers(name, variable)
@@ -679,7 +665,7 @@ def _read_choice(name: str, variable: Choice) -> tuple[Leaf, tuple[np.ndarray, .
     return leaf, (np.zeros(d), np.ones(d), np.zeros(d, bool), -infinite, infinite), categories
 
 
-def _read_numbers(name: str, variable: Real | Integer) -> tuple[Leaf, tuple[np.ndarray, ...], None]:
+def _read_numbers(name: str, variable: _Numbers) -> tuple[Leaf, tuple[np.ndarray, ...], None]:
     integer = isinstance(variable, Integer)
     if not isinstance(variable.log, bool):
         raise ValueError(f"{name}.log: expected True or False, got {variable.log!r}")

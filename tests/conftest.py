@@ -38,7 +38,7 @@ STRICT_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "denoiser", "a
 OPTIMIZED_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "reference"))
 
 # Without the extra `experiments` the library's tests must still run.
-EXTRA = ("evosax", "gymnasium", "gymnax", "matplotlib", "ribs", "cma", "cocoex")
+EXTRA = ("evosax", "gymnasium", "gymnax", "matplotlib", "ribs", "cma", "cocoex", "safetensors")
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
 collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 
-from diffevo import Choice, Integer, Real, SearchSpace, space
+from diffevo import Choice, Integer, Real, SearchSpace
+from diffevo.algorithms.base import SolutionSpec
 
 # Compilations of the first examples are slow, those after them are quick.
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -189,13 +190,11 @@ def test_equal_layouts_are_equal_and_other_bounds_compile_nothing():
     assert one.layout != SearchSpace({"a": Integer(0, 1)}).layout
 
 
-def test_from_bounds_is_make_box():
-    bounds = (np.array([-1.0, 2.0]), np.array([1.0, 7.0]))
-    box, spec = space.make_box(bounds, None, 1.0)
-    spread = SearchSpace.from_bounds(bounds)
-    assert spec == spread.spec
+def test_bounds_are_a_box():
+    spread = SearchSpace.from_bounds((np.array([-1.0, 2.0]), np.array([1.0, 7.0])))
+    assert spread.spec == SolutionSpec.of(jnp.zeros(2))
     genome = jnp.array([[0.3, -1.4], [2.0, 0.1]])
-    np.testing.assert_array_equal(spread.decode(genome), box.decode(genome))
+    np.testing.assert_array_equal(spread.decode(genome), spread.limits.box.decode(genome))
 
 
 @pytest.mark.parametrize("side", [[-1.0, 0], (-1, 0.0), np.array([-1.0, 0.0])])

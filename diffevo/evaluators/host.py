@@ -165,7 +165,20 @@ class Serial:
 
 
 @dataclasses.dataclass(frozen=True)
-class Threads:
+class _SideBySide:
+    """What evaluators with several workers have in common."""
+
+    num_workers: int | None = None
+    timeout: float | None = None
+    retries: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the configuration."""
+        _check(self.retries, self.timeout, self.num_workers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Threads(_SideBySide):
     """Side by side in threads: for functions that wait for something else, or release the GIL.
 
     Attributes:
@@ -178,14 +191,6 @@ class Threads:
         ValueError: an argument is out of its range.
     """
 
-    num_workers: int | None = None
-    timeout: float | None = None
-    retries: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the configuration."""
-        _check(self.retries, self.timeout, self.num_workers)
-
     @contextlib.contextmanager
     def start(self, fun: Function, accept: Accept) -> Iterator[Evaluate]:
         """See `Evaluator`."""
@@ -194,7 +199,7 @@ class Threads:
 
 
 @dataclasses.dataclass(frozen=True)
-class Processes:
+class Processes(_SideBySide):
     """Side by side in processes, which may hang or die: for Python code that computes.
 
     The processes are new ones (not forked: JAX would not survive that), which import the module of
@@ -209,14 +214,6 @@ class Processes:
     Raises:
         ValueError: an argument is out of its range.
     """
-
-    num_workers: int | None = None
-    timeout: float | None = None
-    retries: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the configuration."""
-        _check(self.retries, self.timeout, self.num_workers)
 
     @contextlib.contextmanager
     def start(self, fun: Function, accept: Accept) -> Iterator[Evaluate]:
@@ -279,7 +276,7 @@ class _Task:
 
 @contextlib.contextmanager
 def _pool(
-    kind: Callable[[Function], _Worker], config: Threads | Processes, fun: Function, accept: Accept
+    kind: Callable[[Function], _Worker], config: _SideBySide, fun: Function, accept: Accept
 ) -> Iterator[Evaluate]:
     num_workers = config.num_workers or os.cpu_count() or 1
     timeout = math.inf if config.timeout is None else config.timeout

@@ -18,7 +18,6 @@ import numpy as np
 from jax import Array
 
 import diffevo
-from diffevo import space
 from experiments.bbob.coco import HIGH, LOW
 from experiments.bbob.config import Config
 from experiments.bbob.host import SIGMA, START_HIGH, START_LOW
@@ -105,7 +104,8 @@ def _build(name: str, num_dims: int, double: bool, **options: Any) -> Search:
     size = options["population_size"]
     if name == "ours":
         ours = diffevo.NichingDiffusionEvolution(size, solution, domain="box")
-        box, _ = space.make_box((np.full(num_dims, LOW), np.full(num_dims, HIGH)), solution, 1.0)
+        bounds = np.full(num_dims, LOW), np.full(num_dims, HIGH)
+        box = diffevo.SearchSpace.from_bounds(bounds, solution).limits.box
         params = ours.default_params
         return Search(size, ours, params, ours.sample_population, True, box.decode)
 

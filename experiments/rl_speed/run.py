@@ -37,7 +37,7 @@ class Theirs(linen.Module):
     def __call__(self, observation: Array, key: Array) -> Array:
         """The action for one observation of any shape."""
         del key
-        return self.environment.action(self.policy(jnp.ravel(observation)))  # type: ignore
+        return self.environment.action(self.policy(jnp.ravel(observation)))
 
 
 def ours(config: Config, name: str) -> Control:

@@ -166,7 +166,7 @@ def act(
 ) -> tuple[Array, Memory]:
     """Outputs (..., A) for observations (..., O) and the next memory, whatever the policy."""
     if isinstance(policy, Remembering):
-        outputs, memory = policy.apply(parameters, observation, memory)  # type: ignore
+        outputs, memory = policy.apply(parameters, observation, memory)
         return outputs, memory
     return jnp.asarray(policy.apply(parameters, observation)), memory
 

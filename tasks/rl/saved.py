@@ -1,7 +1,7 @@
 """A controller in one file: the policy's parameters, and the task that they were evolved for.
 
-The file is in the format of safetensors (https://huggingface.co/docs/safetensors): eight bytes with
-the length of a JSON header, the header, the arrays. So other programs can read the parameters,
+The file is a safetensors file (https://huggingface.co/docs/safetensors), a JSON header and arrays:
+nothing in it can run, and other programs can read the parameters,
 ``params.Dense_0.kernel`` and so on, float32. The header's ``__metadata__`` holds ``format``,
 ``version``, ``sha256`` of the arrays' bytes, and ``task``, as JSON: the environment's key, time
 limit and ranges, the policy's class and attributes, and how it was evaluated.
@@ -12,22 +12,22 @@ Shape letter: D parameters.
 import dataclasses
 import hashlib
 import json
-import math
-import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
 from flax import linen, traverse_util
 from jax import Array
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from tasks.rl.control import Control
 from tasks.rl.environments import ENVIRONMENTS, Environment
 from tasks.rl.policies import POLICIES
 
 FORMAT, VERSION = "diffevo policy", "1"
-_METADATA = "__metadata__"
 
 
 def save(path: Path, task: Control, genome: Array) -> None:
@@ -46,26 +46,17 @@ def save(path: Path, task: Control, genome: Array) -> None:
     if genome.shape != (task.num_dims,):
         raise ValueError(f"genome: expected shape ({task.num_dims},), got {genome.shape}")
     description = _describe(task)
-    header, chunks, start = {}, [], 0
-    for name, leaf in _by_name(task, task.scaling * genome).items():
-        chunk = np.asarray(leaf, "<f4").tobytes()
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(leaf.shape),
-            "data_offsets": [start, start + len(chunk)],
-        }
-        chunks.append(chunk)
-        start += len(chunk)
-    content = b"".join(chunks)
-    header[_METADATA] = {
+    arrays = {
+        name: np.asarray(leaf, np.float32)
+        for name, leaf in _by_name(task, task.scaling * genome).items()
+    }
+    metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": _hash(arrays),
         "task": json.dumps(description),
     }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # the arrays start at a multiple of eight bytes
-    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + content)
+    save_file(arrays, path, metadata)
 
 
 def load(path: Path) -> tuple[Control, Array]:
@@ -81,9 +72,8 @@ def load(path: Path) -> tuple[Control, Array]:
         ValueError: the file is damaged, or something else; the message says what was expected.
         FileNotFoundError: there is none.
     """
-    header, content = _split(path)
-    metadata = header.pop(_METADATA, None)
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+    metadata, arrays = _read(path)
+    if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path}: a safetensors file, but no controller: expected the format {FORMAT!r} in its "
             f"metadata, got {metadata!r}"
@@ -93,7 +83,7 @@ def load(path: Path) -> tuple[Control, Array]:
             f"{path}: expected version {VERSION!r}, got {metadata.get('version')!r}; a newer "
             "diffevo may read it"
         )
-    if metadata.get("sha256") != hashlib.sha256(content).hexdigest():
+    if metadata.get("sha256") != _hash(arrays):
         raise ValueError(f"{path}: damaged: the parameters are not those that were saved")
     try:
         task = _rebuild(json.loads(metadata["task"]))
@@ -102,51 +92,37 @@ def load(path: Path) -> tuple[Control, Array]:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected the description of a task; {error}") from error
-    found = {name: tuple(entry["shape"]) for name, entry in header.items()}
+    found = {name: array.shape for name, array in arrays.items()}
     if found != shapes:
         raise ValueError(f"{path}: expected parameters {shapes} for its policy, got {found}")
-    leaves = {
-        tuple(name.split(".")): jnp.asarray(_array(content, entry))[None]
-        for name, entry in header.items()
-    }
+    leaves = {tuple(name.split(".")): jnp.asarray(array)[None] for name, array in arrays.items()}
     return task, task.spec.ravel(traverse_util.unflatten_dict(leaves), 1)[0]
 
 
 def _by_name(task: Control, parameters: Array) -> dict[str, Array]:
     """Parameters (D,) as arrays by their dotted names."""
-    return dict(traverse_util.flatten_dict(task.spec.unravel(parameters), sep="."))  # type: ignore
+    flat = traverse_util.flatten_dict(task.spec.unravel(parameters), sep=".")
+    return cast("dict[str, Array]", flat)
 
 
-def _split(path: Path) -> tuple[dict[str, Any], bytes]:
-    """The header and the bytes after it, both known to fit each other."""
-    content = Path(path).read_bytes()
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The header's metadata, and the arrays by their names."""
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        header: dict[str, Any] = json.loads(content[8 : 8 + length])
-        entries = [entry for name, entry in header.items() if name != _METADATA]
-        ends = [entry["data_offsets"][1] for entry in entries]
-        whole = all(
-            entry["dtype"] == "F32"
-            and 4 * math.prod(entry["shape"]) == end - entry["data_offsets"][0]
-            for entry, end in zip(entries, ends, strict=True)
-        )
-    except (struct.error, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(
-            f"{path}: expected a safetensors file, whose first bytes give the length of a JSON "
-            f"header; got {len(content)} bytes that begin with {content[:16]!r}"
-        ) from None
-    body = content[8 + length :]
-    if not whole or len(body) != max(ends, default=0):
-        raise ValueError(
-            f"{path}: damaged, or no controller: expected {max(ends, default=0)} bytes of float32 "
-            f"arrays, got {len(body)}"
-        )
-    return header, body
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError) as error:  # TypeError: a dtype that numpy lacks
+        raise ValueError(f"{path}: expected a safetensors file, whole; {error}") from error
+    others = {str(array.dtype) for array in arrays.values()} - {"float32"}
+    if others:
+        raise ValueError(f"{path}: no controller: expected float32 arrays, got {others}")
+    return metadata, arrays
 
 
-def _array(content: bytes, entry: dict[str, Any]) -> np.ndarray:
-    start, end = entry["data_offsets"]
-    return np.frombuffer(content[start:end], "<f4").reshape(entry["shape"])
+def _hash(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 of the arrays' bytes, in the order of their names, as they are in the file."""
+    content = b"".join(arrays[name].astype("<f4").tobytes() for name in sorted(arrays))
+    return hashlib.sha256(content).hexdigest()
 
 
 def _describe(task: Control) -> dict[str, Any]:

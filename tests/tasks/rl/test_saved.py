@@ -66,7 +66,7 @@ def test_ranges_of_its_own_are_kept(tmp_path):
 
 
 def test_the_file_is_safetensors(saved):
-    # By the format's definition; its own package reads it, tried with safetensors 0.8.0.
+    # By the format's definition, not by the package that wrote it.
     _, header, body = saved
     task = control("acrobot", (4,), "relu")
     layers = task.spec.unravel(10 * genome_of(task))["params"]
