@@ -4,7 +4,7 @@ The population is split into chains (`diffevo.core.chain`), each a small populat
 to one optimum: its noise level and its metric follow from the ranks of its own samples, no schedule
 is needed. A chain ends when it has converged, when it comes to where the archive or a better chain
 already is, or when what it can still reach is no better than the best optimum known. Its place is
-re-noised at once, by one of four proposals:
+re-noised at once, by one of five proposals:
 
 * *scout*: samples of the prior; the best of them is where the next chain starts.
 * *ray*: samples along a ray from a known optimum, at growing distance; beyond the first ridge,
@@ -12,10 +12,14 @@ re-noised at once, by one of four proposals:
 * *combine*: samples a + b - c of known optima a, b, c, for landscapes that repeat themselves.
 * *large*: a scout whose chain takes 2, 4, 8, ... generations of samples for each of its reverse
   steps, which averages out the landscape's small scales.
+* *deepen*: a large chain that starts at a known optimum that is not one of the best: of these the
+  one that is farthest from any better, and so the best known of a region that may have a better.
 
-Before a scout or a combination becomes a chain, samples between it and the nearest known optimum
-tell whether a ridge separates them (the hill-valley test). The proposal with the best (optimistic)
-rate of discoveries per evaluation is chosen, so all are tried while nothing is discovered.
+Before a scout, a combination or a deepening becomes a chain, samples between it and the nearest
+better optimum tell whether a ridge separates them (the hill-valley test); whenever a chain has
+become four times narrower, it looks again, now towards several of the nearest. The proposal with
+the best (optimistic) rate of discoveries per evaluation is chosen, so all are tried while nothing
+is discovered.
 
 With one chain this is a restarted evolution strategy of the CMA-ES kind; with many it is a niching
 method. All decisions depend on ranks, on differences of fitness relative to the landscape's, and on
@@ -51,10 +55,10 @@ from diffevo.core.noise import standard_normal
 from diffevo.core.optima import Optima
 
 # What a chain's samples are for.
-SCOUT, RAY, COMBINE, BRIDGE, DENOISE, GAVE_UP = range(6)
+SCOUT, RAY, COMBINE, LOOK, DENOISE, GAVE_UP = range(6)
 # Where a chain came from: the first three as above.
-LARGE = 3
-_NUM_PROPOSALS = 4
+LARGE, DEEPEN = 3, 4
+_NUM_PROPOSALS = 5
 # A ray's samples lie at these shares of its length, geometrically spaced.
 _NEAREST_ON_RAY = 0.05
 # A large chain takes at most so many generations of samples for a step.
@@ -62,9 +66,15 @@ _MOST_PARTS = 64
 _FEW_PARTS = 8
 # Large chains with so many samples together make their steps side by side.
 _TOGETHER = 128
-# So many times narrower, it is looked at whether it still needs to be large; so many times smaller
-# it becomes if not.
+# So many times narrower, it is looked at whether a large chain still needs to be large, and whether
+# another is on its way to a known optimum; so many times smaller a large one becomes if not.
 _LOOK = 4
+# Generations of samples of the first, second, ... chain that is denoised from a lesser optimum.
+_DEEPEN_PARTS = (4, 16)
+# At least so many samples between a chain and each of the optima that it may be heading for, at
+# most so many of these.
+_SAMPLES_BETWEEN = 3
+_MOST_TARGETS = 8
 
 
 class Chains(struct.PyTreeNode):
@@ -75,8 +85,7 @@ class Chains(struct.PyTreeNode):
     part: Array  # int32, how many of them it has
     activity: Array  # int32
     proposal: Array  # int32
-    line: Array  # (K, D), from the mean along a ray or to the other end of a bridge
-    line_fitness: Array  # at the mean, where the line starts
+    line: Array  # (K, D), from the mean along a ray
     best_solution: Array  # (K, D), of the samples near to where it is now
     best_fitness: Array
     age: Array  # generations
@@ -86,13 +95,13 @@ class Chains(struct.PyTreeNode):
     idle: Array  # generations without progress of the median
     flat: Array  # int32, generations in which fitness could not be told apart
     doomed_width: Array  # width since when it has had no prospect; 0 is: it has one
-    # Where it was when last looked at whether a large chain is in a single basin.
+    # When it was last looked at whether it is in a single basin, or on its way to a known one.
     marked_width: Array
     marked_spread: Array
 
 
 class Proposals(NamedTuple):
-    """What scouts, rays, combinations and large chains have cost and found; each shape (4,).
+    """What scouts, rays, combinations and large chains have cost and found; each shape (5,).
 
     Old generations count less, see `Params.discovery_memory`.
     """
@@ -130,8 +139,9 @@ class Params(struct.PyTreeNode):
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
         scout_share: discoveries that scouts are credited with before they make any, where rays and
             combinations have 1: while nothing is discovered, evaluations are divided like this.
-        large_share: the same of large chains, divided by the number of equally good optima that
-            are known: where there are several, small chains find them. 0 forbids large chains.
+        large_share: the same of large chains, divided by the square of the number of equally good
+            optima that are known: where there are several, small chains find them. 0 forbids
+            large chains.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
@@ -318,7 +328,6 @@ class NichingDiffusionEvolution:
                 activity=jnp.full(num_chains, SCOUT if self._rank is None else DENOISE, jnp.int32),
                 proposal=jnp.full(num_chains, SCOUT, jnp.int32),
                 line=jnp.zeros((num_chains, num_dims), dtype),
-                line_fitness=zeros,
                 best_solution=jnp.zeros((num_chains, num_dims), dtype),
                 best_fitness=zeros + none,
                 age=zeros,
@@ -381,11 +390,14 @@ class NichingDiffusionEvolution:
         activity = chains.activity[:, None, None]
         line = chains.line[:, None, :]
         genomes = mean + jnp.exp(chains.chain.log_scale)[:, None, None] * steps
-        along = jnp.where(
-            activity == RAY, _ray_shares(size)[None, :, None], _bridge_shares(size)[None, :, None]
-        ).astype(genomes.dtype)
-        on_line = (activity == RAY) | (activity == BRIDGE)
-        genomes = jnp.where(on_line, mean + along * line, genomes)
+        along = jnp.asarray(_ray_shares(size)[None, :, None], genomes.dtype)
+        genomes = jnp.where(activity == RAY, mean + along * line, genomes)
+        between = jax.lax.cond(
+            jnp.any(chains.activity == LOOK),
+            lambda: self._between(state),
+            lambda: jnp.zeros_like(genomes),
+        )
+        genomes = jnp.where(activity == LOOK, between, genomes)
         # With the members that do not make up a chain.
         prior = jax.lax.cond(
             jnp.any(chains.activity == SCOUT) | (self.population_size > self.num_chains * size),
@@ -494,6 +506,41 @@ class NichingDiffusionEvolution:
         a, b, c = state.optima.solutions[_draw_good(key, shape, state, params)]
         return a + b - c
 
+    def _targets(self, state: State) -> tuple[Array, Array, Array]:
+        """The known optima that a chain may be heading for: the nearest of the better ones.
+
+        Returns:
+            (their indices (K, T), nearest first; how many of these there are (K,), at least 1;
+            distance to the nearest (K,), infinite if none is better).
+        """
+        chains = state.chains
+        most = max(1, min(self.num_samples // _SAMPLES_BETWEEN, _MOST_TARGETS, self.archive_size))
+
+        def nearest(known: Optima) -> tuple[Array, Array]:
+            gaps = optima.distances(chains.best_solution, known)
+            better = known.fitness[None, :] < chains.best_fitness[:, None]
+            nearness, index = jax.lax.top_k(-jnp.where(better, gaps, jnp.inf), most)
+            return -nearness, index
+
+        gaps, index = optima.of_filled(nearest, state.optima)
+        count = jnp.maximum(jnp.sum(jnp.isfinite(gaps), axis=1), 1)
+        count = jnp.where(chains.age > 0, count, 1)
+        return index, count, gaps[:, 0]
+
+    def _between_shares(self, count: Array) -> tuple[Array, Array]:
+        """For which target each sample is, (K, L), and its share of the way there."""
+        number, count = jnp.arange(self.num_samples)[None, :], count[:, None]
+        step = number // count + 1
+        return number % count, step / (-(-self.num_samples // count) + 1)
+
+    def _between(self, state: State) -> Array:
+        """Samples on the straight ways from chains to their targets, (K, L, D)."""
+        index, count, _ = self._targets(state)
+        target, share = self._between_shares(count)
+        ends = state.optima.solutions[jnp.take_along_axis(index, target, axis=1)]
+        start = state.chains.best_solution[:, None, :]
+        return start + share[:, :, None].astype(start.dtype) * (ends - start)
+
     @property
     def _reach(self) -> float:
         """Distance, in widths, within which an optimum may be where a chain is heading.
@@ -541,8 +588,7 @@ class NichingDiffusionEvolution:
                 chains.activity,
                 chains.chain.mean,
                 chains.chain.log_scale,
-                chains.line,
-                chains.line_fitness,
+                chains.best_fitness,
             ),
             lambda: self._begin(jax.random.fold_in(key, 0), genomes, ordered, state, params),
         )
@@ -556,11 +602,11 @@ class NichingDiffusionEvolution:
         gap = jnp.sqrt(jnp.sum((chains.best_solution - chains.chain.mean) ** 2, axis=1))
         left = gap > optima.WIDTHS_APART * self._width(state)
         better = left | (best_fitness < chains.best_fitness)
+        # One that has looked on its way goes on as it was.
+        same = denoising | ((chains.activity == LOOK) & (chains.age > 0))
         chains = chains.replace(
-            chain=_where(denoising, _where(due, moved, chains.chain), fresh),
+            chain=_where(same, _where(due, moved, chains.chain), fresh),
             activity=jnp.where(denoising, DENOISE, begun.activity),
-            line=_where(denoising, chains.line, begun.line),
-            line_fitness=jnp.where(denoising, chains.line_fitness, begun.fitness),
             best_solution=_where(
                 denoising,
                 _where(better, _pick(genomes, best), chains.best_solution),
@@ -688,20 +734,22 @@ class NichingDiffusionEvolution:
         chains, size = state.chains, self.num_samples
         any_known = jnp.any(state.optima.filled)
 
-        # scout: the best sample. First and large chains start wide, and half of the others: a
-        # narrow one comes to where it is, a wide one passes over small scales.
+        # scout: First and large chains start wide at the best sample, and half of the others: a
+        # wide one passes over small scales. A narrow one comes to where it is, so it starts at a
+        # random sample: the best is hardly ever in a basin that is high on average.
         best = jnp.argmin(fitness, axis=1)
         scale_key, wide_key = jax.random.split(key)
         exponent = jax.random.uniform(scale_key, chains.parts.shape, fitness.dtype) ** 2
         wide = (chains.parts > 1) | (state.generation == 0)
         wide = wide | jax.random.bernoulli(wide_key, 0.5, wide.shape)
         scale = params.initial_scale * jnp.where(wide, 1.0, 10.0 ** (-2.0 * exponent))
-        mean, value = _pick(genomes, best), _pick(fitness, best)
-        bridged = any_known & (chains.parts == 1)
-        activity = jnp.where(bridged, BRIDGE, DENOISE)
+        chosen = jnp.where(wide, best, 0)
+        mean, value = _pick(genomes, chosen), _pick(fitness, chosen)
+        look = any_known & (chains.parts == 1)
+        activity = jnp.where(look, LOOK, DENOISE)
 
         # ray: the best sample beyond a ridge, as wide as the samples are apart there.
-        before = jnp.concatenate([chains.line_fitness[:, None], fitness[:, :-1]], axis=1)
+        before = jnp.concatenate([chains.best_fitness[:, None], fitness[:, :-1]], axis=1)
         beyond = fitness < jax.lax.cummax(before, axis=1)
         place = jnp.argmin(jnp.where(beyond, fitness, jnp.inf), axis=1)
         gap = jnp.asarray(np.diff(_ray_shares(size), prepend=0.0), fitness.dtype)[place]
@@ -732,30 +780,37 @@ class NichingDiffusionEvolution:
         mean = _where(is_combine, _pick(genomes, place), mean)
         value = jnp.where(is_combine, _pick(fitness, place), value)
         scale = jnp.where(is_combine, 0.2 * gap / math.sqrt(self.num_dims), scale)
-        activity = jnp.where(is_combine, jnp.where(any_new, BRIDGE, GAVE_UP), activity)
+        activity = jnp.where(is_combine, jnp.where(any_new, LOOK, GAVE_UP), activity)
 
-        # A bridge leads from the start to the nearest known optimum.
-        nearest = optima.of_filled(
-            lambda known: jnp.argmin(optima.distances(mean, known), axis=1), state.optima
+        # look: go on if there are ridges before all optima that it may be heading for. At the
+        # start it is not wider than half the way to the nearest one.
+        is_look = chains.activity == LOOK
+
+        def looked() -> tuple[Array, Array]:
+            _, count, gap = self._targets(state)
+            target, share = self._between_shares(count)
+            higher = fitness > chains.best_fitness[:, None]
+            ridges = jnp.arange(size)[None, :, None] == target[:, None, :]
+            unseparated = (jnp.arange(size)[None] < count[:, None]) & ~jnp.any(
+                ridges & higher[:, None, :], axis=2
+            )
+            ridge = jnp.argmax(jnp.where(target == 0, fitness, -jnp.inf), axis=1)
+            away = _pick(share, ridge).astype(fitness.dtype) * gap / math.sqrt(self.num_dims)
+            return jnp.any(unseparated, axis=1) & jnp.isfinite(gap), away
+
+        hidden, away = jax.lax.cond(
+            jnp.any(is_look), looked, lambda: (jnp.zeros_like(is_look), zeros)
         )
-        line = state.optima.solutions[nearest] - mean
-
-        # bridge: start if there is a ridge, not wider than half the way to it.
-        is_bridge = chains.activity == BRIDGE
-        ridge = jnp.argmax(fitness, axis=1)
-        away = jnp.asarray(_bridge_shares(size), fitness.dtype)[ridge] * length
-        separated = _pick(fitness, ridge) > chains.line_fitness
-        mean = _where(is_bridge, chains.chain.mean, mean)
-        value = jnp.where(is_bridge, chains.line_fitness, value)
+        mean = _where(is_look, chains.best_solution, mean)
+        value = jnp.where(is_look, chains.best_fitness, value)
         own = jnp.exp(chains.chain.log_scale)
-        scale = jnp.where(is_bridge, jnp.minimum(own, 0.5 * away), scale)
-        activity = jnp.where(is_bridge, jnp.where(separated, DENOISE, GAVE_UP), activity)
+        scale = jnp.where(is_look, jnp.minimum(own, 0.5 * away), scale)
+        activity = jnp.where(is_look, jnp.where(hidden, GAVE_UP, DENOISE), activity)
         tiny = jnp.finfo(scale.dtype).tiny
         return _Beginning(
             activity.astype(jnp.int32),
             mean,
             jnp.log(jnp.maximum(scale, tiny)),
-            line,
             value,
         )
 
@@ -823,6 +878,9 @@ class NichingDiffusionEvolution:
         single = narrow & ~first & (smooth_spread * _LOOK**1.5 < chains.marked_spread)
         parts = jnp.where(due & single, jnp.maximum(chains.parts // _LOOK, 1), chains.parts)
 
+        # Is a chain that is not large on its way to a known optimum?
+        look = due & narrow & ~first & (chains.parts == 1) & (record < chains.best_fitness)
+
         def kept(new: Array, old: Array, start: float) -> Array:
             new = jnp.where(due, new, old)
             return jnp.where(denoising, new, jnp.asarray(start, new.dtype))
@@ -831,6 +889,7 @@ class NichingDiffusionEvolution:
         state = state.replace(
             chains=chains.replace(
                 parts=parts,
+                activity=jnp.where(look, LOOK, chains.activity),
                 age=kept(age, chains.age, 0),
                 median=kept(smooth, chains.median, 0),
                 spread=kept(smooth_spread, chains.spread, 0),
@@ -906,24 +965,27 @@ class NichingDiffusionEvolution:
         cost = (evaluations + size) / (endings + 1.0)
         quick = (jnp.sum(evaluations[:LARGE]) + size) / (jnp.sum(endings[:LARGE]) + 1.0)
         # One is due when large chains have had less than the others, whatever it will cost.
-        cost = cost.at[LARGE].set(quick)
-        price = cost.at[LARGE].set(parts * quick)
+        cost = cost.at[LARGE:].set(quick)
+        price = cost.at[LARGE].set(parts * quick).at[DEEPEN].set(_DEEPEN_PARTS[0] * quick)
 
         state = state.replace(
             proposals=Proposals(evaluations, discoveries, endings), num_large=num_large
         )
-        proposed = jax.lax.cond(
+        proposed, tries = jax.lax.cond(
             jnp.any(ended),
             lambda: self._propose(
                 jax.random.fold_in(key, 1), ended, cost, price, parts, state, params
             ),
-            lambda: _Proposed(
-                chains.proposal,
-                chains.activity,
-                chains.parts,
-                chains.chain.mean,
-                chains.line,
-                chains.line_fitness,
+            lambda: (
+                _Proposed(
+                    chains.proposal,
+                    chains.activity,
+                    chains.parts,
+                    chains.chain.mean,
+                    chains.line,
+                    chains.best_fitness,
+                ),
+                state.optima.tries,
             ),
         )
 
@@ -931,20 +993,26 @@ class NichingDiffusionEvolution:
             return jnp.where(ended, jnp.asarray(start, values.dtype), values)
 
         return state.replace(
+            optima=state.optima._replace(tries=tries),
             chains=chains.replace(
-                chain=chains.chain._replace(mean=proposed.mean),
+                chain=chains.chain._replace(
+                    mean=proposed.mean,
+                    log_scale=jnp.where(
+                        ended, jnp.log(params.initial_scale), chains.chain.log_scale
+                    ),
+                ),
                 parts=proposed.parts,
                 part=jnp.where(ended, 0, chains.part),
                 activity=proposed.activity,
                 proposal=proposed.proposal,
                 line=proposed.line,
-                line_fitness=proposed.line_fitness,
+                best_solution=_where(ended, proposed.mean, chains.best_solution),
+                best_fitness=jnp.where(ended, proposed.fitness, chains.best_fitness),
                 age=reset(chains.age, 0),
                 idle=reset(chains.idle, 0),
                 flat=reset(chains.flat, 0),
                 doomed_width=reset(chains.doomed_width, 0),
                 lowest_median=reset(chains.lowest_median, _none(dtype)),
-                best_fitness=reset(chains.best_fitness, _none(dtype)),
             ),
         )
 
@@ -957,8 +1025,12 @@ class NichingDiffusionEvolution:
         parts: Array,
         state: State,
         params: Params,
-    ) -> "_Proposed":
-        """Choose a proposal for every chain that has ended, in turn, and where a ray leads."""
+    ) -> tuple["_Proposed", Array]:
+        """Choose a proposal for every chain that has ended, in turn, and where it starts.
+
+        Returns:
+            (what chains are for, how often each of the optima has been deepened).
+        """
         chains, dtype = state.chains, state.scale.dtype
         good = _good(state, params)
         num_good = jnp.sum(good)
@@ -967,7 +1039,8 @@ class NichingDiffusionEvolution:
                 params.scout_share.astype(dtype),
                 (num_good >= 1).astype(dtype),
                 (num_good >= 3).astype(dtype),
-                params.large_share.astype(dtype) / jnp.maximum(num_good, 1).astype(dtype),
+                params.large_share.astype(dtype) / jnp.maximum(num_good, 1).astype(dtype) ** 2,
+                (jnp.any(_lesser(state, good)) & (params.large_share > 0)).astype(dtype),
             ]
         )
 
@@ -996,14 +1069,28 @@ class NichingDiffusionEvolution:
         spacing = jnp.where(spacing > 0, jnp.minimum(spacing, widest), widest)
         factor = 2.0 ** jax.random.uniform(length_key, ended.shape, dtype, -0.5, 1.5)
         ray = ended & (activity == RAY)
+
+        deepen = ended & (proposal == DEEPEN)
+        known = state.optima
+        lesser = jax.lax.cond(
+            jnp.any(deepen),
+            lambda: _isolated(deepen, good, state),
+            lambda: jnp.zeros(deepen.shape, jnp.int32),
+        )
+        activity = jnp.where(deepen, LOOK, activity)
+        most = len(_DEEPEN_PARTS) - 1
+        deep = jnp.asarray(_DEEPEN_PARTS, jnp.int32)[jnp.minimum(known.tries[lesser], most)]
+        new_parts = jnp.where(large, parts.astype(jnp.int32), jnp.where(deepen, deep, 1))
+        origin = jnp.where(deepen, lesser, origin)
+        there = ray | deepen
         return _Proposed(
             proposal,
             jnp.where(ended, activity, chains.activity),
-            jnp.where(ended, jnp.where(large, parts.astype(jnp.int32), 1), chains.parts),
-            _where(ray, state.optima.solutions[origin], chains.chain.mean),
+            jnp.where(ended, new_parts, chains.parts),
+            _where(there, known.solutions[origin], chains.chain.mean),
             _where(ray, (factor * spacing)[:, None] * direction, chains.line),
-            jnp.where(ray, state.optima.fitness[origin], chains.line_fitness),
-        )
+            jnp.where(there, known.fitness[origin], _none(dtype)),
+        ), known.tries.at[lesser].add(deepen.astype(jnp.int32))
 
 
 class _Proposed(NamedTuple):
@@ -1014,7 +1101,7 @@ class _Proposed(NamedTuple):
     parts: Array
     mean: Array
     line: Array
-    line_fitness: Array
+    fitness: Array  # at the mean, if it is a known optimum
 
 
 class _Beginning(NamedTuple):
@@ -1023,7 +1110,6 @@ class _Beginning(NamedTuple):
     activity: Array
     mean: Array
     log_scale: Array
-    line: Array
     fitness: Array  # at the mean
 
 
@@ -1047,10 +1133,6 @@ def _ray_shares(num_samples: int) -> np.ndarray:
     return np.geomspace(_NEAREST_ON_RAY, 1.0, num_samples)
 
 
-def _bridge_shares(num_samples: int) -> np.ndarray:
-    return (np.arange(num_samples) + 1.0) / (num_samples + 1.0)
-
-
 def _pick(values: Array, index: Array) -> Array:
     """values[k, index[k]] for every k."""
     return values[jnp.arange(index.shape[0]), index]
@@ -1070,6 +1152,27 @@ def _good(state: State, params: Params) -> Array:
     known = state.optima
     tolerance = params.mode_tolerance * state.scale
     return known.filled & (known.fitness <= jnp.min(known.fitness) + tolerance)
+
+
+def _lesser(state: State, good: Array) -> Array:
+    """Which optima are not as good as the best and may be deepened, booleans (A,)."""
+    return state.optima.filled & ~good & (state.optima.tries < len(_DEEPEN_PARTS))
+
+
+def _isolated(deepen: Array, good: Array, state: State) -> Array:
+    """The lesser optima to deepen, an index (K,) for each of these chains.
+
+    First those that are the farthest from any better optimum, which are the lowest known of a
+    region of their own; half as far after each attempt.
+    """
+    known = state.optima
+    squares = squared_distances(known.solutions, known.solutions)
+    better = known.fitness[None, :] < known.fitness[:, None]
+    gaps = jnp.sqrt(jnp.min(jnp.where(better, squares, jnp.inf), axis=1))
+    score = jnp.where(_lesser(state, good), gaps * 0.5 ** known.tries.astype(gaps.dtype), -1.0)
+    count = min(deepen.shape[0], score.shape[0])
+    _, best = jax.lax.top_k(score, count)
+    return best[jnp.clip(jnp.cumsum(deepen) - 1, 0, count - 1)]
 
 
 def _draw_good(key: Array, shape: tuple[int, ...], state: State, params: Params) -> Array:

@@ -8,7 +8,7 @@ Shape letters: A places of the archive, D dimensions, n points.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ class Optima(NamedTuple):
     fitness: Array  # (A,), lower is better, not NaN
     width: Array  # (A,), of the search when it ended: how well the position is known
     spacing: Array  # (A,), distance to the nearest other one; 0 if there is none
+    tries: Array  # (A,) int32, chains that have been started from it to find a better one near
     found: Array  # (A,) int32, the generation in which it was first found
 
     @property
@@ -46,6 +47,7 @@ def empty(num_places: int, num_dims: int, dtype: DTypeLike) -> Optima:
         jnp.zeros(num_places, dtype),
         jnp.zeros(num_places, dtype),
         jnp.zeros(num_places, jnp.int32),
+        jnp.zeros(num_places, jnp.int32),
     )
 
 
@@ -55,7 +57,7 @@ def distances(points: Array, optima: Optima) -> Array:
     return jnp.where(optima.filled[None, :], jnp.sqrt(squares), jnp.inf)
 
 
-def of_filled(function: Callable[[Optima], Array], optima: Optima) -> Array:
+def of_filled(function: Callable[[Optima], Any], optima: Optima) -> Any:
     """A function of the archive, given only its first places while the rest are not filled."""
     return jax.lax.cond(
         jnp.any(optima.filled[_FEW:]),
@@ -104,6 +106,7 @@ def insert(
         put(optima.fitness, fitness),
         put(optima.width, width),
         spacing.at[place].set(jnp.where(new, nearest, spacing[place])),
+        optima.tries.at[place].set(jnp.where(new, 0, optima.tries[place])),
         optima.found.at[place].set(
             jnp.where(new, generation.astype(jnp.int32), optima.found[place])
         ),
