@@ -30,8 +30,9 @@ generations that large chains look back on.
 
 References: Zhang et al., arXiv 2410.02543 (denoising); Ursem, Multinational Evolutionary Algorithms
 (CEC 1999), and Maree et al., Niching an Archive-based Gaussian EDA via adaptive clustering (the
-hill-valley test and local searches from an archive); Hansen, Benchmarking a BI-Population CMA-ES
-(GECCO 2009) (two regimes of restarts with balanced budgets).
+hill-valley test and local searches from an archive); Preuss, Niching the CMA-ES via
+Nearest-Better Clustering (GECCO 2010, workshops) (the distance to the nearest better one); Hansen,
+Benchmarking a BI-Population CMA-ES (GECCO 2009) (two regimes of restarts with balanced budgets).
 """
 
 import dataclasses

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from diffevo import NichingDiffusionEvolution
-from diffevo.algorithms.niching import DENOISE
-from diffevo.core import chain
+from diffevo.algorithms import niching
+from diffevo.algorithms.niching import DENOISE, LOOK
+from diffevo.core import chain, optima
 
 OPTIMA = np.array(
     [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
@@ -230,6 +231,112 @@ def test_a_chain_reports_where_it_is_and_not_what_it_came_across():
     assert best == -1.0
     best, sampled = best_after_a_generation(0.5)
     np.testing.assert_allclose(best, sampled, rtol=1e-6)
+
+
+def known(algorithm, *found):
+    """An archive of optima, each (coordinate, fitness)."""
+    archive = optima.empty(algorithm.archive_size, algorithm.num_dims, jnp.float32)
+    for place, fitness in found:
+        solution = jnp.full(algorithm.num_dims, place)
+        archive, new = optima.insert(
+            archive, solution, jnp.float32(fitness), jnp.float32(1e-4), jnp.int32(1)
+        )
+        assert new
+    return archive
+
+
+@pytest.mark.parametrize("is_ridged", [False, True])
+def test_a_chain_that_has_become_narrower_looks_whether_a_ridge_is_before_known_optima(is_ridged):
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    params, key = algorithm.default_params, jax.random.key(10)
+
+    def fun(genomes):  # one bowl, or another one whose ridge to it is at 0.3
+        distance = jnp.sqrt(jnp.sum(genomes**2, axis=1) / 2)
+        other = jnp.abs(distance - 0.6) + 0.01
+        return jnp.minimum(distance, other) if is_ridged else distance
+
+    population = algorithm.sample_population(key)
+    state = algorithm.init(key, population, fun(population), params)
+    place = jnp.full((1, 2), 0.55)
+    one = jnp.ones(1)
+    state = state.replace(
+        optima=known(algorithm, (0.0, 0.0), (-0.9, 0.005)),
+        chains=state.chains.replace(
+            chain=jax.tree.map(lambda leaf: leaf[None], chain.start(place[0], jnp.log(0.01))),
+            activity=jnp.full(1, DENOISE, jnp.int32),
+            age=5 * one,
+            best_solution=place,
+            best_fitness=fun(place),
+            marked_width=one,
+            marked_spread=one,
+        ),
+    )
+    asked, state = algorithm.ask(jax.random.key(1), state, params)
+    state, _ = algorithm.tell(jax.random.key(2), asked, fun(asked), state, params)
+    assert state.chains.activity == LOOK
+    before = state.chains
+    asked, state = algorithm.ask(jax.random.key(3), state, params)
+    # Half of the samples towards each of the two optima.
+    start = np.asarray(before.best_solution[0])
+    if is_ridged:
+        left = np.array([[0.75], [0.5], [0.25]])
+        np.testing.assert_allclose(asked[::2], start * left, atol=1e-6)
+    state, _ = algorithm.tell(jax.random.key(4), asked, fun(asked), state, params)
+    if is_ridged:
+        assert state.chains.activity == DENOISE
+        same = jax.tree.map(jnp.array_equal, state.chains.chain, before.chain)
+        assert all(jax.tree.leaves(same)), "it goes on as it was"
+        assert state.chains.age == before.age
+    else:
+        assert state.chains.activity != DENOISE, "its place is re-noised"
+        assert jnp.sum(state.optima.filled) == 2, "and it reports nothing"
+
+
+def test_the_most_isolated_lesser_optimum_is_deepened_first_and_not_for_ever():
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    params, key = algorithm.default_params, jax.random.key(11)
+    population = algorithm.sample_population(key)
+    state = algorithm.init(key, population, himmelblau(population), params)
+    archive = known(algorithm, (0.0, 0.0), (0.1, 0.3), (0.8, 0.1), (0.6, 0.2))
+    state = state.replace(optima=archive, scale=jnp.float32(1.0))
+    good = jnp.arange(algorithm.archive_size) == 0
+    order = []
+    for _ in range(7):
+        if not jnp.any(niching._lesser(state, good)):
+            break
+        (chosen,) = niching._isolated(jnp.ones(1, bool), good, state)
+        order.append(round(float(state.optima.solutions[chosen, 0]), 1))
+        tries = state.optima.tries.at[chosen].add(1)
+        state = state.replace(optima=state.optima._replace(tries=tries))
+    # 0.8 is 0.8 from a better one, then counts as 0.4; 0.6 is 0.2 from one, 0.1 is 0.1.
+    assert order[:3] == [0.8, 0.8, 0.6]
+    assert sorted(order[3:]) == [0.1, 0.1, 0.6]
+    # An optimum that is found anew may be deepened again.
+    archive, new = optima.insert(
+        state.optima, jnp.full(2, -0.9), jnp.float32(0.2), jnp.float32(1e-4), jnp.int32(2)
+    )
+    assert new
+    (chosen,) = niching._isolated(jnp.ones(1, bool), good, state.replace(optima=archive))
+    np.testing.assert_allclose(archive.solutions[chosen], -0.9)
+
+
+def test_a_rough_funnel_beside_a_smooth_one_is_deepened():
+    # The smooth bowl has three quarters of the box and the waves of the other hide its optimum.
+    algorithm = NichingDiffusionEvolution(8, jnp.zeros(5), domain="box")
+
+    def fun(genomes):
+        smooth = jnp.sum((genomes + 0.5) ** 2, axis=1)
+        away = genomes - 0.6
+        rough = jnp.sum(2 * away**2 + 0.1 * (1 - jnp.cos(10 * jnp.pi * away)), axis=1)
+        return jnp.minimum(smooth, rough)
+
+    params = algorithm.default_params
+    for large_share, optima_found in ((8.0, [-0.5, 0.6]), (0.0, [-0.5])):
+        params = params.replace(large_share=jnp.float32(large_share))
+        state, _ = run(algorithm, fun, jax.random.key(13), 4000, params=params)
+        assert (state.proposals.evaluations[niching.DEEPEN] > 0) == (large_share > 0)
+        points = found(algorithm, state, 1e-6)
+        np.testing.assert_allclose(np.sort(points[:, 0]), optima_found, atol=1e-3)
 
 
 def test_a_large_chain_shrinks_in_a_single_basin_and_not_on_a_rough_landscape():
