@@ -879,8 +879,10 @@ class NichingDiffusionEvolution:
         single = narrow & ~first & (smooth_spread * _LOOK**1.5 < chains.marked_spread)
         parts = jnp.where(due & single, jnp.maximum(chains.parts // _LOOK, 1), chains.parts)
 
-        # Is a chain that is not large on its way to a known optimum?
-        look = due & narrow & ~first & (chains.parts == 1) & (record < chains.best_fitness)
+        # Is it on its way to a known optimum? From high in a funnel the ridges on the way to a lesser
+        # one do not show, so this is not for chains that began large.
+        small = chains.proposal < LARGE
+        look = due & narrow & ~first & small & (record < chains.best_fitness)
 
         def kept(new: Array, old: Array, start: float) -> Array:
             new = jnp.where(due, new, old)
