@@ -879,8 +879,8 @@ class NichingDiffusionEvolution:
         single = narrow & ~first & (smooth_spread * _LOOK**1.5 < chains.marked_spread)
         parts = jnp.where(due & single, jnp.maximum(chains.parts // _LOOK, 1), chains.parts)
 
-        # Is it on its way to a known optimum? From high in a funnel the ridges on the way to a lesser
-        # one do not show, so this is not for chains that began large.
+        # Is it on its way to a known optimum? High in a funnel no ridge shows before a lesser one,
+        # so this is not for chains that began large.
         small = chains.proposal < LARGE
         look = due & narrow & ~first & small & (record < chains.best_fitness)
 
