@@ -147,20 +147,24 @@ def _roll_out(
         centre, gain = statistics.normalizer(environment)
         seen = (jnp.zeros_like(centre), jnp.zeros_like(centre))
 
+    def flat(observations: Array) -> Array:
+        return observations.reshape(*shape, -1)
+
     def advance(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         observations, states, memory, tally, seen = carry
+        inputs = flat(observations)
         if statistics is not None:
-            shown = jnp.where(tally.alive[..., None], observations - statistics.mean, 0)
+            shown = jnp.where(tally.alive[..., None], inputs - statistics.mean, 0)
             seen = (seen[0] + jnp.sum(shown, (0, 1)), seen[1] + jnp.sum(shown**2, (0, 1)))
         outputs, memory = jax.vmap(functools.partial(act, policy))(
-            parameters, (observations - centre) * gain, memory
+            parameters, (inputs - centre) * gain, memory
         )
         actions = environment.action(outputs)
         keys = step_keys
         if draws:
             keys = over_keys(lambda key: jax.random.fold_in(key, tally.time))(step_keys)
         observations, states, rewards, ended = steps(keys, states, actions)
-        tally = tally.add(environment, observations, actions, rewards, ended)
+        tally = tally.add(environment, flat(observations), actions, rewards, ended)
         return observations, states, memory, tally, seen
 
     tally = Tally.begin(environment, shape, genomes.dtype)

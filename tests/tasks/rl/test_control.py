@@ -37,11 +37,11 @@ def plain_roll_out(task, genome, key):
         memory = task.policy.start(())
         shown, actions, rewards, ended = [], [], [], False
         while not ended and len(rewards) < environment.max_steps:
-            outputs, memory = apply(parameters, (observation - centre) * gain, memory)
+            outputs, memory = apply(parameters, (observation.ravel() - centre) * gain, memory)
             action = environment.action(outputs)
             now = jax.random.fold_in(key, len(rewards))
             observation, state, reward, ended = step(now, state, action)
-            shown.append(np.asarray(observation))
+            shown.append(np.ravel(observation))
             actions.append(np.asarray(action))
             rewards.append(float(reward))
         episodes.append((np.array(shown), np.array(actions), np.array(rewards), bool(ended)))
