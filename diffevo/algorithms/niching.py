@@ -263,7 +263,7 @@ class NichingDiffusionEvolution:
         return Params(
             initial_scale=number(0.4),
             scout_share=number(2.0),
-            large_share=number(8.0),
+            large_share=number(11.0),
             discovery_memory=number(1.0),
             shrinkage=number(4.0),
             tolerance=number(1e-10),
@@ -735,16 +735,18 @@ class NichingDiffusionEvolution:
         chains, size = state.chains, self.num_samples
         any_known = jnp.any(state.optima.filled)
 
-        # scout: First and large chains start wide at the best sample, and half of the others: a
-        # wide one passes over small scales. A narrow one comes to where it is, so it starts at a
-        # random sample: the best is hardly ever in a basin that is high on average.
+        # scout: the best sample. First and large chains start wide, and half of the others: a
+        # narrow one comes to where it is, a wide one passes over small scales. Where several optima
+        # are equally good, a narrow one starts at a random sample: others like them are sought, and
+        # the best sample is hardly ever in a basin that is high on average.
         best = jnp.argmin(fitness, axis=1)
         scale_key, wide_key = jax.random.split(key)
         exponent = jax.random.uniform(scale_key, chains.parts.shape, fitness.dtype) ** 2
         wide = (chains.parts > 1) | (state.generation == 0)
         wide = wide | jax.random.bernoulli(wide_key, 0.5, wide.shape)
         scale = params.initial_scale * jnp.where(wide, 1.0, 10.0 ** (-2.0 * exponent))
-        chosen = jnp.where(wide, best, 0)
+        several = jnp.sum(_good(state, params)) > 1
+        chosen = jnp.where(wide | ~several, best, 0)
         mean, value = _pick(genomes, chosen), _pick(fitness, chosen)
         look = any_known & (chains.parts == 1)
         activity = jnp.where(look, LOOK, DENOISE)
