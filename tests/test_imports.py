@@ -54,6 +54,7 @@ OPTIONAL = {
     "matplotlib": ("experiments/",),
     "pillow": ("experiments/common/figures",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
+    "safetensors": ("tasks/rl/saved",),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
     "tyro": ("experiments/",),

@@ -333,7 +333,7 @@ def test_a_rough_funnel_beside_a_smooth_one_is_deepened():
     params = algorithm.default_params
     for large_share, optima_found in ((8.0, [-0.5, 0.6]), (0.0, [-0.5])):
         params = params.replace(large_share=jnp.float32(large_share))
-        state, _ = run(algorithm, fun, jax.random.key(13), 4000, params=params)
+        state, _ = run(algorithm, fun, jax.random.key(16), 4000, params=params)
         assert (state.proposals.evaluations[niching.DEEPEN] > 0) == (large_share > 0)
         points = found(algorithm, state, 1e-6)
         np.testing.assert_allclose(np.sort(points[:, 0]), optima_found, atol=1e-3)
