@@ -142,7 +142,7 @@ class Params(struct.PyTreeNode):
             combinations have 1: while nothing is discovered, evaluations are divided like this.
         large_share: the same of large chains, divided by the square of the number of equally good
             optima that are known: where there are several, small chains find them. 0 forbids
-            large chains.
+            large chains, and deepening.
         discovery_memory: how fast old discoveries are forgotten, >= 0: counts are multiplied by
             (1 - 1/g)^memory in generation g.
         shrinkage: a chain without prospect ends when it has become so many times narrower, > 1.
