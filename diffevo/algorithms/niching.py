@@ -6,7 +6,7 @@ is needed. A chain ends when it has converged, when it comes to where the archiv
 already is, or when what it can still reach is no better than the best optimum known. Its place is
 re-noised at once, by one of five proposals:
 
-* *scout*: samples of the prior; the best of them is where the next chain starts.
+* *scout*: samples of the prior; the best of them, or a random one, is where the next chain starts.
 * *ray*: samples along a ray from a known optimum, at growing distance; beyond the first ridge,
   where fitness improves again, lies another basin, and the best sample there is the next start.
 * *combine*: samples a + b - c of known optima a, b, c, for landscapes that repeat themselves.
@@ -102,7 +102,7 @@ class Chains(struct.PyTreeNode):
 
 
 class Proposals(NamedTuple):
-    """What scouts, rays, combinations and large chains have cost and found; each shape (5,).
+    """What each of the five proposals has cost and found; shapes (5,).
 
     Old generations count less, see `Params.discovery_memory`.
     """
@@ -138,8 +138,9 @@ class Params(struct.PyTreeNode):
 
     Attributes:
         initial_scale: noise level that a chain starts from, in units of the prior, > 0.
-        scout_share: discoveries that scouts are credited with before they make any, where rays and
-            combinations have 1: while nothing is discovered, evaluations are divided like this.
+        scout_share: discoveries that scouts are credited with before they make any, where rays,
+            combinations and deepening have 1: while nothing is discovered, evaluations are divided
+            like this.
         large_share: the same of large chains, divided by the square of the number of equally good
             optima that are known: where there are several, small chains find them. 0 forbids
             large chains, and deepening.
@@ -793,9 +794,9 @@ class NichingDiffusionEvolution:
             _, count, gap = self._targets(state)
             target, share = self._between_shares(count)
             higher = fitness > chains.best_fitness[:, None]
-            ridges = jnp.arange(size)[None, :, None] == target[:, None, :]
+            towards = jnp.arange(size)[None, :, None] == target[:, None, :]
             unseparated = (jnp.arange(size)[None] < count[:, None]) & ~jnp.any(
-                ridges & higher[:, None, :], axis=2
+                towards & higher[:, None, :], axis=2
             )
             ridge = jnp.argmax(jnp.where(target == 0, fitness, -jnp.inf), axis=1)
             away = _pick(share, ridge).astype(fitness.dtype) * gap / math.sqrt(self.num_dims)
@@ -1171,9 +1172,7 @@ def _isolated(deepen: Array, good: Array, state: State) -> Array:
     region of their own; half as far after each attempt.
     """
     known = state.optima
-    squares = squared_distances(known.solutions, known.solutions)
-    better = known.fitness[None, :] < known.fitness[:, None]
-    gaps = jnp.sqrt(jnp.min(jnp.where(better, squares, jnp.inf), axis=1))
+    gaps = optima.gaps_to_better(known)
     score = jnp.where(_lesser(state, good), gaps * 0.5 ** known.tries.astype(gaps.dtype), -1.0)
     count = min(deepen.shape[0], score.shape[0])
     _, best = jax.lax.top_k(score, count)

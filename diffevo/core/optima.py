@@ -57,6 +57,13 @@ def distances(points: Array, optima: Optima) -> Array:
     return jnp.where(optima.filled[None, :], jnp.sqrt(squares), jnp.inf)
 
 
+def gaps_to_better(optima: Optima) -> Array:
+    """Distance of every optimum to the nearest better one, shape (A,); infinite where none is."""
+    squares = squared_distances(optima.solutions, optima.solutions)
+    better = optima.fitness[None, :] < optima.fitness[:, None]
+    return jnp.sqrt(jnp.min(jnp.where(better, squares, jnp.inf), axis=1))
+
+
 def of_filled(function: Callable[[Optima], Any], optima: Optima) -> Any:
     """A function of the archive, given only its first places while the rest are not filled."""
     return jax.lax.cond(

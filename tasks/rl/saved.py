@@ -110,7 +110,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            arrays = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, TypeError) as error:  # TypeError: a dtype that numpy lacks
         raise ValueError(f"{path}: expected a safetensors file, whole; {error}") from error
     others = {str(array.dtype) for array in arrays.values()} - {"float32"}

@@ -31,6 +31,10 @@ def test_spacing_is_the_distance_to_the_nearest_other(three):
     assert three.found.tolist() == [0, 1, 2]
 
 
+def test_gaps_to_better_are_distances_to_the_nearest_better_optimum(three):
+    np.testing.assert_allclose(optima.gaps_to_better(three), [np.inf, 5.0, 3.0])
+
+
 def test_a_known_optimum_keeps_the_better_position(three):
     better, new = put(three, (0.005, 0), 0.9, generation=7)
     assert not new

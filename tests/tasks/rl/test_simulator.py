@@ -164,7 +164,7 @@ def test_what_is_random_is_what_the_environment_says(name):
     environment = ENVIRONMENTS[name]
     reset, step = simulator(environment)
     observations, states = jax.vmap(reset)(jax.random.split(jax.random.key(0), 8))
-    assert observations[0].size == environment.num_inputs
+    assert observations.reshape(8, -1).shape == (8, environment.num_inputs)
     varies = any(np.ptp(np.asarray(leaf, float), axis=0).any() for leaf in jax.tree.leaves(states))
     assert varies == (environment.draws != "nothing" and name != "minatar_asterix")
     action = jax.eval_shape(environment.action, jnp.zeros(environment.num_outputs))
