@@ -25,7 +25,7 @@ weights. Where fitness is almost linear over a step, the worst samples tell as m
 y tells twice as much for less than twice the noise; close to an optimum they mislead.
 
 In a box, a sample beyond a face is evaluated at the nearest point of the box, x - sigma e. Samples
-are then ordered by rank + lambda max_i e_i^2 / 10: without the second term the level would grow
+are then ordered by rank + lambda max_i e_i^2 / 20: without the second term the level would grow
 without end where all samples beyond a face are alike.
 
 Shape letters: L (lambda) samples of the chain, D dimensions, r rank.
@@ -50,7 +50,7 @@ from diffevo.core.ranks import places
 # What one sigma beyond a face costs, as a share of all ranks. With more, or with the sum over the
 # coordinates in place of the largest, an optimum in a corner of 20 dimensions is not reached; with
 # less the level falls more slowly.
-_RANKS_OF_EXCESS = 0.1
+_RANKS_OF_EXCESS = 0.05
 
 
 class Chain(NamedTuple):

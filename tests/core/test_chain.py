@@ -84,7 +84,7 @@ def test_a_step_from_parts_of_the_samples_is_the_step_from_all():
 
 def test_what_left_the_box_loses_ranks():
     fitness = jnp.arange(10.0)
-    excess = jnp.zeros(10).at[0].set(2.5)  # 0.1 * 10 * 2.5 ranks
+    excess = jnp.zeros(10).at[0].set(5.0)  # 0.05 * 10 * 5 ranks
     places = np.argsort(np.argsort(-np.asarray(chain.weigh(fitness, excess=excess).good)))
     assert places[0] == 2
     # Equals at a face share a rank, so the one that was moved least is the best.
