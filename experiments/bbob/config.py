@@ -8,7 +8,6 @@ from dataclasses import dataclass
 METHODS: tuple[str, ...] = (
     "ours",
     "pycma_bipop",
-    "pycma_ipop",
     "pycma_single",
     "evosax_diffusion",
     "evosax_cma_es",
@@ -31,7 +30,8 @@ class Config:
         few_above: from more dimensions than this only ``few`` instances are run.
         few: see there.
         budget: evaluations for each dimension: budget * D a run.
-        methods: names of `methods.METHODS`; what has no file yet is run, in this order.
+        methods: what has no file yet is run, in this order; "pycma_ipop" is there too, half of what
+            BIPOP does and as slow.
         port_methods: methods that are run on evosax's port of the functions too, in float32.
         port_chunk: generations of one scan there; between two it is looked whether all are over.
         population_size: of evosax's Diffusion Evolution and Differential Evolution.

@@ -20,7 +20,7 @@ import tasks
 from experiments.common import provenance, results
 from experiments.common.progress import Progress
 from experiments.niching import counting, methods, problems, report
-from experiments.niching.config import USES, Config, Function
+from experiments.niching.config import CEC2013, USES, Config, Function
 
 Lines = list[dict[str, Any]]
 
@@ -88,8 +88,9 @@ def one_run(
     return {"seed": seed, "seconds": round(seconds, 3)} | judged
 
 
-def _seeds(config: Config, method: str) -> list[int]:
-    count = config.repetitions if method == "ours" else config.rival_repetitions
+def _seeds(config: Config, method: str, function: str) -> list[int]:
+    is_protocol = method == "ours" and function in CEC2013
+    count = config.repetitions if is_protocol else config.rival_repetitions
     return [config.seed + number for number in range(min(count, config.repetitions))]
 
 
@@ -109,8 +110,9 @@ def fill(config: Config, folder: Path, progress: Progress) -> dict[tuple[str, st
     runs = [
         (method, seed, problem)
         for method in config.methods
-        for seed in _seeds(config, method)
+        for seed in range(config.seed, config.seed + config.repetitions)
         for problem in searched
+        if seed in _seeds(config, method, problem.name)
     ]
     done = {
         (problem.name, method, line["seed"])
@@ -140,7 +142,7 @@ def on_disk(config: Config, folder: Path) -> dict[tuple[str, str], Lines]:
     for function in config.functions:
         problem = problem_of(function, config.budget)
         for method in config.methods:
-            wanted = _seeds(config, method)
+            wanted = _seeds(config, method, problem.name)
             lines = store.read(problem.name, method, problem.budget)
             found[problem.name, method] = [line for line in lines if line["seed"] in wanted]
     return found

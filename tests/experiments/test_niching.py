@@ -199,7 +199,7 @@ def test_a_stopped_run_goes_on_and_other_settings_do_not_mix(tmp_path):
 
 def test_protocol_has_the_functions_that_were_asked_for():
     full = config.Config()
-    assert set(full.methods) == set(methods.METHODS) == set(config.USES)
+    assert {*full.methods, "pycma_ipop"} == set(methods.METHODS) == set(config.USES)
     names = [function.name for function in full.functions]
     assert len(set(names)) == len(names)
     assert sum(name.startswith("cec2013") for name in names) == 10
@@ -218,7 +218,7 @@ def test_tables_of_what_there_is_so_far(tmp_path):
     name, runs = "cec2013_equal_maxima", tmp_path / "runs"
     full = config.Config(repetitions=1)
     store, line = run.Store(runs, full), {"seed": full.seed, "seconds": 1.0}
-    ratios = {"ours": [1.0, 1.0, 1.0, 0.8, 0.6], "pycma_ipop": [0.5] * 5}
+    ratios = {"ours": [1.0, 1.0, 1.0, 0.8, 0.6], "pycma_bipop": [0.5] * 5}
     for method, ratio in ratios.items():
         measures = dict.fromkeys(("peak_ratio", "success_rate", "f1", "dynamic_f1"), ratio)
         measures |= {"num_reported": 5, "evaluations": 900, "curve": [ratio] * 25}
@@ -227,7 +227,7 @@ def test_tables_of_what_there_is_so_far(tmp_path):
     assert run.main(arguments) == 0
     table = (tmp_path / "so_far" / "niching.md").read_text()
     assert f"| {name} | 0.880 | 0.500 |" in table
-    assert "| pycma, IPOP | 1 | 0 | 0 | +0.380 | 1 |" in table
+    assert "| pycma, BIPOP | 1 | 0 | 0 | +0.380 | 1 |" in table
     assert (tmp_path / "so_far" / "cec2013.png").is_file()
     assert len(list(runs.iterdir())) == 2  # nothing has been run
 
