@@ -25,8 +25,8 @@ weights. Where fitness is almost linear over a step, the worst samples tell as m
 y tells twice as much for less than twice the noise; close to an optimum they mislead.
 
 In a box, a sample beyond a face is evaluated at the nearest point of the box, x - sigma e. Samples
-are then ordered by rank + lambda max_i e_i^2 / 20: without the second term the level would grow
-without end where all samples beyond a face are alike.
+are then ordered by rank + .15 lambda |e|^2 / n, with n the number of coordinates beyond: without
+the second term the level would grow without end where all samples beyond a face are alike.
 
 Shape letters: L (lambda) samples of the chain, D dimensions, r rank.
 
@@ -48,9 +48,10 @@ from jax.typing import ArrayLike, DTypeLike
 from diffevo.core.ranks import places
 
 # What one sigma beyond a face costs, as a share of all ranks. With more, or with the sum over the
-# coordinates in place of the largest, an optimum in a corner of 20 dimensions is not reached; with
-# less the level falls more slowly.
-_RANKS_OF_EXCESS = 0.05
+# coordinates in place of the mean of those beyond, an optimum in a corner of 20 dimensions, where a
+# good sample is beyond all faces at once, takes long or is not reached; with less the level falls
+# more slowly.
+_RANKS_OF_EXCESS = 0.15
 
 
 class Chain(NamedTuple):
@@ -124,9 +125,11 @@ def shape_noise(chain: Chain, noise: Array) -> Array:
 
 
 def into_box(samples: Array, log_scale: Array) -> tuple[Array, Array]:
-    """The points of [-1, 1]^D nearest to samples (L, D), and max_i e_i^2 (L,), e in sigmas."""
+    """The points of [-1, 1]^D nearest to samples (L, D), and |e|^2 / n (L,), e in sigmas."""
     inside = jnp.clip(samples, -1.0, 1.0)
-    return inside, jnp.max(((samples - inside) / jnp.exp(log_scale)) ** 2, axis=1)
+    squares = ((samples - inside) / jnp.exp(log_scale)) ** 2
+    beyond = jnp.sum((squares > 0).astype(samples.dtype), axis=1)
+    return inside, jnp.sum(squares, axis=1) / jnp.maximum(beyond, 1.0)
 
 
 def weigh(
@@ -141,7 +144,7 @@ def weigh(
     Args:
         fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
         taken: booleans (L,), which rows are samples, lambda of them; None: all.
-        excess: max_i e_i^2, shape (L,), from `into_box`; None: nothing was moved.
+        excess: |e|^2 / n, shape (L,), from `into_box`; None: nothing was moved.
         push: b in [0, 1], a scalar.
 
     Returns:
@@ -277,7 +280,7 @@ def reverse_step(
         noise: z, shape (L, D).
         steps: M z, shape (L, D).
         fitness: shape (L,), lower is better; NaN is failed and has no weight, neither good nor bad.
-        excess: max_i e_i^2, shape (L,); see `weigh`.
+        excess: |e|^2 / n, shape (L,); see `weigh`.
         push: b in [0, 1], a scalar.
 
     Returns:

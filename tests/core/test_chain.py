@@ -84,12 +84,19 @@ def test_a_step_from_parts_of_the_samples_is_the_step_from_all():
 
 def test_what_left_the_box_loses_ranks():
     fitness = jnp.arange(10.0)
-    excess = jnp.zeros(10).at[0].set(5.0)  # 0.05 * 10 * 5 ranks
+    excess = jnp.zeros(10).at[0].set(5 / 3)  # 0.15 * 10 * 5 / 3 ranks
     places = np.argsort(np.argsort(-np.asarray(chain.weigh(fitness, excess=excess).good)))
     assert places[0] == 2
     # Equals at a face share a rank, so the one that was moved least is the best.
     alike = chain.weigh(jnp.zeros(4), excess=jnp.asarray([0.3, 0.1, 0.2, 0.4]))
     np.testing.assert_array_equal(np.argsort(-alike.good)[:2], [1, 2])
+
+
+def test_excess_is_the_mean_over_the_coordinates_beyond():
+    points = jnp.asarray([[0.5, -0.2, 0.0], [1.5, -0.2, 0.0], [1.5, -2.0, 1.0]])
+    inside, excess = chain.into_box(points, jnp.log(0.5))
+    np.testing.assert_array_equal(inside, jnp.clip(points, -1.0, 1.0))
+    np.testing.assert_allclose(excess, [0.0, 1.0, (1.0 + 4.0) / 2], rtol=1e-6)
 
 
 def test_a_push_from_the_bad_takes_them_into_the_estimate():
