@@ -13,7 +13,8 @@ import numpy as np
 from jax import Array
 
 from diffevo import host_search, search
-from diffevo.evaluators import host
+from diffevo.evaluators import host, sharded
+from diffevo.evaluators.sharded import Sharded
 from diffevo.evaluators.traceable import batch_function
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
@@ -79,9 +80,10 @@ def minimize(
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.
-        evaluator: "traceable", "serial", "threads", "processes", or an instance of
-            `diffevo.evaluators.host`'s with its number of workers, time-out and retries. "auto":
-            traceable if fun is (it is called with tracers to find out), else serial.
+        evaluator: "traceable", "sharded" (traceable, over all devices), "serial", "threads",
+            "processes", "ray", or an instance of one in `diffevo.evaluators` with its number of
+            workers, time-out and retries. "auto": traceable if fun is (it is called with tracers
+            to find out), else serial.
         ftarget: stop when a value this good is found.
         timeout: stop after so many seconds.
         tol_stagnation: stop after so many generations without a better value.
@@ -136,21 +138,23 @@ def minimize(
     )
     setup = optimizer.setup
     evaluate = _evaluator(evaluator)
-    if evaluate is None and not setup.space.layout.is_traceable:
-        if evaluator == "traceable":
-            raise ValueError("evaluator: expected another than 'traceable' for named categories")
-        evaluate = host.Serial()
-    if evaluate is None:
-        compiled = _compiled(
-            _Hashable(fun),
-            setup.algorithm,
-            setup.space.layout,
-            _sign,
-            batched,
-            evaluator == "traceable",
-        )
-        if compiled is not None:
-            return _run_compiled(compiled, setup, _sign, began, callback, progress)
+    if evaluate is None or isinstance(evaluate, Sharded):
+        required = evaluate is not None or evaluator == "traceable"
+        is_traceable = setup.space.layout.is_traceable
+        if required and not is_traceable:
+            raise ValueError(f"evaluator: expected another for named categories, got {evaluator!r}")
+        if is_traceable:
+            compiled = _compiled(
+                _Hashable(fun),
+                setup.algorithm,
+                setup.space.layout,
+                _sign,
+                batched,
+                required,
+                evaluate,
+            )
+            if compiled is not None:
+                return _run_compiled(compiled, setup, _sign, began, callback, progress)
         evaluate = host.Serial()
     return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress)
 
@@ -170,15 +174,18 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
 
 
 def _evaluator(evaluator: Any) -> Any:
-    """The host evaluator that is asked for, or None."""
+    """The host or sharded evaluator that is asked for, or None."""
+    known = {"sharded": Sharded, **host.EVALUATORS}
     if isinstance(evaluator, str):
         if evaluator in ("auto", "traceable"):
             return None
-        if evaluator in host.EVALUATORS:
-            return host.EVALUATORS[evaluator]()
-    elif hasattr(evaluator, "start") and not isinstance(evaluator, type):
+        if evaluator in known:
+            return known[evaluator]()
+    elif isinstance(evaluator, Sharded) or (
+        hasattr(evaluator, "start") and not isinstance(evaluator, type)
+    ):
         return evaluator
-    names = ["auto", "traceable", *host.EVALUATORS]
+    names = ["auto", "traceable", *known]
     raise ValueError(f"evaluator: expected one of {names} or an instance, got {evaluator!r}")
 
 
@@ -208,7 +215,8 @@ def _run_compiled(
         with progress_bar(progress) as bar:
             task = bar.add_task("diffevo", total=int(nfev[-1]), best="")
             while True:
-                best = sign * float(state.best_fitness)
+                seen = compiled.local(state)
+                best = sign * float(seen.best_fitness)
                 bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
                 if callback is not None:
                     info = {name: values[generation] for name, values in history.items()}
@@ -216,7 +224,7 @@ def _run_compiled(
                         info[name] = sign * info[name]
                     info |= {
                         "nfev": int(nfev[generation]),
-                        "x": space.decode(state.best_solution),
+                        "x": space.decode(seen.best_solution),
                         "fun": best,
                     }
                     if callback(info):
@@ -225,15 +233,16 @@ def _run_compiled(
                     bests = np.asarray(history["best_fitness"])[: generation + 1]
                     improved_at = int(np.flatnonzero(bests == bests[-1])[0])
                 # In the genome's precision, as the compiled loop compares.
-                reached = rules.target is not None and bool(state.best_fitness <= target)
+                reached = rules.target is not None and bool(seen.best_fitness <= target)
                 value = -math.inf if reached else math.inf
                 ended = rules.reason(generation, value, improved_at, time.monotonic() - began)
                 if reached or stop_reason is None:
                     stop_reason = ended
-                if stop_reason is not None:
-                    break
                 left = rules.generations_left(generation, improved_at)
                 count = 1 if callback is not None else min(count, left or 1)
+                stop_reason, count = compiled.agreed((stop_reason, count))
+                if stop_reason is not None:
+                    break
                 started = time.perf_counter()
                 chunk = compiled.advance(
                     key, limits, params, state, history, generation, count, target
@@ -248,6 +257,7 @@ def _run_compiled(
     except KeyboardInterrupt:
         stop_reason = "interrupt"
 
+    state = compiled.local(state)
     recorded = {name: np.asarray(values)[: generation + 1] for name, values in history.items()}
     for name in search.IN_USERS_SIGN:
         recorded[name] = sign * recorded[name]
@@ -290,6 +300,9 @@ class _Hashable:
 class _Search:
     start: Callable[..., Any]
     advance: Callable[..., Any]
+    # State and history as this process's own arrays, and what the first process says.
+    local: Callable[[Any], Any]
+    agreed: Callable[[Any], Any]
 
 
 # Bounded: the cache keeps the user's functions, and what they close over, alive.
@@ -301,15 +314,24 @@ def _compiled(
     sign: float,
     batched: bool | None,
     required: bool,
+    spread: Sharded | None,
 ) -> _Search | None:
     """The compiled halves of a search; a second call with equal arguments compiles nothing.
 
     None if fun is not traceable, and need not be.
     """
     size, dtype = algorithm.population_size, layout.spec.dtype
-    evaluate_users = batch_function(fun.fun, layout.template, size, batched, required)
+    at_once = size if spread is None else spread.num_at_once(size)
+    evaluate_users = batch_function(fun.fun, layout.template, at_once, batched, required)
     if evaluate_users is None:
         return None
+    if spread is None:
+        jit, local, agreed = jax.jit, lambda tree: tree, lambda value: value
+    else:
+        everywhere = spread.replicated
+        jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
+        local, agreed = sharded.local, sharded.of_first_process
+        evaluate_users = functools.partial(spread.evaluate, evaluate_users)
 
     def evaluate(genomes: Array, limits: Limits) -> Array:
         values = evaluate_users(layout.decode(limits, genomes))
@@ -317,7 +339,7 @@ def _compiled(
             raise ValueError(f"fun: expected real numbers, got {values.dtype}")
         return sign * values.astype(dtype)
 
-    @functools.partial(jax.jit, static_argnames="num_generations")
+    @functools.partial(jit, static_argnames="num_generations")
     def start(key, limits, params, new, known, known_fitness, num_generations):
         genomes = search.first_genomes(algorithm, key)
         num_asked = size - known.shape[0]
@@ -332,7 +354,7 @@ def _compiled(
         )
         return state, _record(history, 0, first)
 
-    @jax.jit
+    @jit
     def advance(key, limits, params, state, history, generation, count, target):
         def unfinished(carry):
             state, _, g = carry
@@ -347,7 +369,7 @@ def _compiled(
 
         return jax.lax.while_loop(unfinished, body, (state, history, jnp.asarray(generation)))
 
-    return _Search(start, advance)
+    return _Search(start, advance, local, agreed)
 
 
 def _record(history: dict[str, Array], index: Any, metrics: dict[str, Array]) -> dict[str, Array]:
