@@ -13,17 +13,20 @@ import numpy as np
 from jax import Array
 
 from diffevo import host_search, search
+from diffevo.algorithms import reevaluation
 from diffevo.evaluators import host, sharded
+from diffevo.evaluators.noise import WithKey, takes_key
+from diffevo.evaluators.ray import Ray
 from diffevo.evaluators.sharded import Sharded
 from diffevo.evaluators.traceable import batch_function
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
-from diffevo.result import Result, find_modes
+from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
 
 PyTree = Any
-FitnessFunction = Callable[[PyTree], Any]
+FitnessFunction = Callable[..., Any]
 Callback = Callable[[dict[str, Any]], bool | None]
 
 # How long the compiled loop runs before it looks at the progress bar, the clock or the keyboard.
@@ -52,6 +55,8 @@ def minimize(
     tol_stagnation: int | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
+    noisy: bool = False,
+    num_repeats: int = 1,
     _sign: float = 1.0,
 ) -> Result:
     """Search for solutions with a low value of fun.
@@ -90,6 +95,13 @@ def minimize(
         callback: called once a generation with a dict: generation, nfev, x, fun and the metrics;
             returning True stops. It costs a transfer to the host per generation.
         progress: show a bar; None: if standard error is a terminal.
+        noisy: whether fun gives another value for the same x each time. Then the best solutions are
+            evaluated again each generation, x is chosen by means, and ``fun`` is a mean of
+            evaluations that it was not chosen by: unbiased, with its ``standard_error``. fun may
+            take a second argument for its noise, so that a run can be repeated: a key if it is
+            JAX, an int if it is Python. JAX that takes none is called by Python.
+        num_repeats: with noisy, evaluations of each solution, of which the mean is taken; those
+            that fail are left out. Everything counts in nfev and budget.
 
     Returns:
         A `Result`; on Ctrl-C, what was found until then.
@@ -135,15 +147,23 @@ def minimize(
         ftarget=ftarget,
         timeout=timeout,
         tol_stagnation=tol_stagnation,
+        noisy=noisy,
+        num_repeats=num_repeats,
     )
     setup = optimizer.setup
+    keyed = noisy and takes_key(fun)
+    if keyed:
+        fun = WithKey(fun)
     evaluate = _evaluator(evaluator)
     if evaluate is None or isinstance(evaluate, Sharded):
         required = evaluate is not None or evaluator == "traceable"
         is_traceable = setup.space.layout.is_traceable
         if required and not is_traceable:
             raise ValueError(f"evaluator: expected another for named categories, got {evaluator!r}")
-        if is_traceable:
+        if required and noisy and not keyed:
+            raise ValueError("fun: expected a function (x, key) for noisy=True, got one of x alone")
+        # Traced without a key, noise would be drawn once and for all.
+        if is_traceable and (keyed or not noisy):
             compiled = _compiled(
                 _Hashable(fun),
                 setup.algorithm,
@@ -152,11 +172,13 @@ def minimize(
                 batched,
                 required,
                 evaluate,
+                keyed,
+                setup.costs.num_repeats,
             )
             if compiled is not None:
                 return _run_compiled(compiled, setup, _sign, began, callback, progress)
         evaluate = host.Serial()
-    return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress)
+    return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress, keyed)
 
 
 def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **options: Any) -> Result:
@@ -175,7 +197,7 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
 
 def _evaluator(evaluator: Any) -> Any:
     """The host or sharded evaluator that is asked for, or None."""
-    known = {"sharded": Sharded, **host.EVALUATORS}
+    known = {"sharded": Sharded, **host.EVALUATORS, "ray": Ray}
     if isinstance(evaluator, str):
         if evaluator in ("auto", "traceable"):
             return None
@@ -208,7 +230,7 @@ def _run_compiled(
     )
     # No value is at most NaN: without a target the loop never ends early.
     target = jnp.asarray(math.nan if rules.target is None else rules.target, space.spec.dtype)
-    nfev = np.arange(1, last + 2) * size - len(known)
+    nfev = setup.nfev(np.arange(last + 1))
 
     stop_reason, generation, count, improved_at = None, 0, 1, 0
     try:
@@ -231,9 +253,13 @@ def _run_compiled(
                         stop_reason = "callback"
                 if rules.tol_stagnation is not None:
                     bests = np.asarray(history["best_fitness"])[: generation + 1]
-                    improved_at = int(np.flatnonzero(bests == bests[-1])[0])
+                    improved_at = int(
+                        seen.improved_at
+                        if isinstance(seen, reevaluation.State)
+                        else np.flatnonzero(bests == bests[-1])[0]
+                    )
                 # In the genome's precision, as the compiled loop compares.
-                reached = rules.target is not None and bool(seen.best_fitness <= target)
+                reached = rules.target is not None and bool(_bound(seen) <= target)
                 value = -math.inf if reached else math.inf
                 ended = rules.reason(generation, value, improved_at, time.monotonic() - began)
                 if reached or stop_reason is None:
@@ -273,7 +299,13 @@ def _run_compiled(
         fitness=sign * np.asarray(state.fitness),
         history=recorded,
         modes=find_modes(algorithm, state, space, sign, nfev, host=False),
+        **noise_of(state, setup.costs.num_repeats),
     )
+
+
+def _bound(state: Any) -> Array:
+    """What is compared with a target: the best value, but no lucky one."""
+    return state.bound if isinstance(state, reevaluation.State) else state.best_fitness
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -315,6 +347,8 @@ def _compiled(
     batched: bool | None,
     required: bool,
     spread: Sharded | None,
+    keyed: bool,
+    num_repeats: int,
 ) -> _Search | None:
     """The compiled halves of a search; a second call with equal arguments compiles nothing.
 
@@ -322,7 +356,10 @@ def _compiled(
     """
     size, dtype = algorithm.population_size, layout.spec.dtype
     at_once = size if spread is None else spread.num_at_once(size)
-    evaluate_users = batch_function(fun.fun, layout.template, at_once, batched, required)
+    template = layout.template
+    if keyed:
+        template = template, jax.ShapeDtypeStruct((), jax.random.key(0).dtype)
+    evaluate_users = batch_function(fun.fun, template, at_once, batched, required)
     if evaluate_users is None:
         return None
     if spread is None:
@@ -333,11 +370,18 @@ def _compiled(
         local, agreed = sharded.local, sharded.of_first_process
         evaluate_users = functools.partial(spread.evaluate, evaluate_users)
 
-    def evaluate(genomes: Array, limits: Limits) -> Array:
-        values = evaluate_users(layout.decode(limits, genomes))
+    def evaluate(genomes: Array, limits: Limits, key: Array, generation: Any) -> Array:
+        if num_repeats > 1:
+            genomes = jnp.repeat(genomes, num_repeats, axis=0)
+        solutions = layout.decode(limits, genomes)
+        if keyed:
+            noise = search.noise_key(key, generation)
+            solutions = solutions, jax.random.split(noise, genomes.shape[0])
+        values = evaluate_users(solutions)
         if jnp.issubdtype(values.dtype, jnp.complexfloating):
             raise ValueError(f"fun: expected real numbers, got {values.dtype}")
-        return sign * values.astype(dtype)
+        values = sign * values.astype(dtype)
+        return jnp.nanmean(values.reshape(-1, num_repeats), axis=1) if num_repeats > 1 else values
 
     @functools.partial(jit, static_argnames="num_generations")
     def start(key, limits, params, new, known, known_fitness, num_generations):
@@ -346,7 +390,7 @@ def _compiled(
         genomes = genomes.at[: new.shape[0]].set(new).at[num_asked:].set(known)
         fitness = known_fitness
         if num_asked:
-            fitness = jnp.concatenate([evaluate(genomes[:num_asked], limits), fitness])
+            fitness = jnp.concatenate([evaluate(genomes[:num_asked], limits, key, 0), fitness])
         state = search.init(algorithm, key, genomes, fitness, params)
         _, first = search.tell(algorithm, key, 0, genomes, fitness, state, params)
         history = jax.tree.map(
@@ -358,12 +402,12 @@ def _compiled(
     def advance(key, limits, params, state, history, generation, count, target):
         def unfinished(carry):
             state, _, g = carry
-            return (g < generation + count) & ~(state.best_fitness <= target)
+            return (g < generation + count) & ~(_bound(state) <= target)
 
         def body(carry):
             state, history, g = carry
             genomes, state = search.ask(algorithm, key, g + 1, state, params)
-            fitness = evaluate(genomes, limits)
+            fitness = evaluate(genomes, limits, key, g + 1)
             state, metrics = search.tell(algorithm, key, g + 1, genomes, fitness, state, params)
             return state, _record(history, g + 1, metrics), g + 1
 
