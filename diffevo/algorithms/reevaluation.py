@@ -22,6 +22,9 @@ from jax import Array
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
 
 _MOST_CANDIDATES = 8
+# So many standard errors a candidate's mean is taken to be worse than it is: with one, newcomers of
+# a single lucky value are chosen too often.
+_CAUTION = 2.0
 
 
 class Moments(struct.PyTreeNode):
@@ -110,10 +113,10 @@ class State(struct.PyTreeNode):
 
 
 def _bounds(moments: Moments) -> Array:
-    """Mean and one standard error, (K,); the spread is pooled. Infinite where nothing is known."""
+    """Mean and two standard errors, (K,), of the pooled spread; infinite if nothing is known."""
     freedom = jnp.sum(jnp.maximum(moments.count - 1.0, 0.0))
     variance = jnp.sum(moments.squares) / freedom
-    spread = jnp.where(freedom > 0.0, jnp.sqrt(variance / moments.count), jnp.inf)
+    spread = jnp.where(freedom > 0.0, _CAUTION * jnp.sqrt(variance / moments.count), jnp.inf)
     bounds = moments.mean + spread
     return jnp.where((moments.count > 0.0) & ~jnp.isnan(bounds), bounds, jnp.inf)
 
