@@ -5,6 +5,7 @@ An evaluation whose worker or node is lost is done again on another, without cou
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
@@ -63,7 +64,10 @@ class Ray(SideBySide):
         ray = _import_ray()
         is_ours = not ray.is_initialized()
         if is_ours:
-            ray.init(include_dashboard=False)
+            with warnings.catch_warnings():
+                # JAX warns of forks; Ray's become other programs at once.
+                warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+                ray.init(include_dashboard=False)
         try:
             actor = ray.remote(_actor_class()).options(
                 num_cpus=self.num_cpus, num_gpus=self.num_gpus, max_restarts=0
