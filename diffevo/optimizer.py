@@ -1,6 +1,7 @@
 """Ask and tell for a loop of your own, with a state, your structure and your sign."""
 
 import collections
+import functools
 import time
 from typing import Any, final
 
@@ -11,7 +12,7 @@ from jax import Array
 from diffevo import search
 from diffevo.evaluators.host import Failure
 from diffevo.result import Result, find_modes, noise_of
-from diffevo.space import SearchSpace
+from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
 
 PyTree = Any
@@ -21,8 +22,23 @@ _MOST_FAILURES = 100
 
 _first_genomes = jax.jit(search.first_genomes, static_argnames="algorithm")
 _init = jax.jit(search.init, static_argnames="algorithm")
-_ask = jax.jit(search.ask, static_argnames="algorithm")
 _tell = jax.jit(search.tell, static_argnames="algorithm")
+
+
+@functools.partial(jax.jit, static_argnames=("algorithm", "layout"))
+def _ask(
+    algorithm: Any,
+    layout: Layout,
+    limits: Limits,
+    key: Array,
+    generation: Any,
+    *state_and_params: Any,
+) -> tuple[Array, PyTree, Any]:
+    """`search.ask` and what `SearchSpace.batch` makes of its genomes, in one call."""
+    genomes, state = search.ask(algorithm, key, generation, *state_and_params)
+    # Rounded like genomes that are decoded by themselves.
+    decoded = layout.decode(limits, jax.lax.optimization_barrier(genomes), True)
+    return genomes, decoded, state
 
 
 @final
@@ -204,7 +220,7 @@ class Optimizer:
         if self._began is None:
             self._began = time.monotonic()
         setup = self.setup
-        self._known = np.zeros(0)
+        self._known, decoded = np.zeros(0), None
         if self._generation < 0:
             genomes = np.array(_first_genomes(setup.algorithm, setup.key))
             new, known, self._known = self._start.arranged(len(genomes))
@@ -215,19 +231,30 @@ class Optimizer:
                 self._prepare()
                 return
         else:
-            asked, self._state = _ask(
-                setup.algorithm, setup.key, self._generation + 1, self._state, setup.params
+            asked, decoded, self._state = _ask(
+                setup.algorithm,
+                self.space.layout,
+                self.space.limits,
+                setup.key,
+                self._generation + 1,
+                self._state,
+                setup.params,
             )
             genomes = np.array(asked)
             if self._suggested:
                 end = self.population_size
                 genomes[end - len(self._suggested) : end] = self._suggested
-                self._suggested = []
+                self._suggested, decoded = [], None
         self._genomes = genomes
         num_asked = len(genomes) - len(self._known)
         repeats = setup.costs.num_repeats
-        leaves = jax.tree.leaves(self.space.batch(genomes))
-        self._leaves = [np.repeat(leaf[:num_asked], repeats, axis=0) for leaf in leaves]
+        if decoded is None:
+            leaves = jax.tree.leaves(self.space.batch(genomes))
+        else:
+            leaves = self.space.host_leaves(decoded)
+        if repeats > 1:
+            leaves = [np.repeat(leaf[:num_asked], repeats, axis=0) for leaf in leaves]
+        self._leaves = [leaf[: num_asked * repeats] for leaf in leaves]
 
     def tell(self, xs: Any, values: Any) -> None:
         """Tell the values of the population asked for.
