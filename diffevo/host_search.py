@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
+from diffevo import search
 from diffevo.evaluators.host import (
     Evaluate,
     Evaluator,
@@ -34,6 +36,7 @@ def run(
     began: float,
     callback: Callable[[dict[str, Any]], bool | None] | None,
     progress: bool | None,
+    seeded: bool = False,
 ) -> Result:
     """Drive an optimizer until it stops.
 
@@ -49,6 +52,7 @@ def run(
         began: when the search began, by `time.monotonic`.
         callback: as in `diffevo.minimize`.
         progress: as in `diffevo.minimize`.
+        seeded: whether fun takes pairs of a solution and a seed for its noise.
 
     Returns:
         The result, with ``stop_reason``.
@@ -60,8 +64,9 @@ def run(
     """
     rules = optimizer.setup.rules
     deadline = math.inf if rules.timeout is None else began + rules.timeout
-    form = _Form(False if batched is None and not isinstance(evaluator, Serial) else batched)
-    total = None if rules.last is None else (rules.last + 1) * optimizer.population_size
+    batched = False if batched is None and not isinstance(evaluator, Serial) else batched
+    form = _Form(batched, seeded)
+    total = None if rules.last is None else optimizer.setup.nfev(rules.last)
     reason, is_warned = None, False
     with progress_bar(progress) as bar, evaluator.start(fun, form.accept) as evaluate:
         task = bar.add_task("diffevo", total=total, best="")
@@ -115,10 +120,12 @@ class _Form:
 
     Attributes:
         batched: None: not known yet.
+        seeded: whether it takes pairs of a solution and a seed.
         num: members of the generation that is being evaluated.
     """
 
     batched: bool | None
+    seeded: bool
     num: int = 0
 
     def accept(self, value: Any) -> bool:
@@ -136,6 +143,11 @@ def _evaluate(
     xs = optimizer.ask()
     form.num = len(xs)
     values += [None] * len(xs)
+    seeds = np.zeros(0, np.uint32)
+    if form.seeded:
+        key = search.noise_key(optimizer.setup.key, optimizer.generation + 1)
+        seeds = np.asarray(jax.random.bits(key, (len(xs),), np.uint32))
+        xs = list(zip(xs, seeds.tolist(), strict=True))
 
     def singles(begin: int, end: int) -> None:
         outcomes = [Outcome(None, None, 0)] * (end - begin)
@@ -147,7 +159,8 @@ def _evaluate(
     def batch() -> None:
         outcomes = [Outcome(None, None, 0)]
         try:
-            evaluate([optimizer.ask(batched=True)], deadline, outcomes)
+            whole = optimizer.ask(batched=True)
+            evaluate([(whole, seeds) if form.seeded else whole], deadline, outcomes)
         finally:
             values[:] = _values(outcomes[0], len(xs))
 

@@ -13,16 +13,20 @@ import numpy as np
 from jax import Array
 
 from diffevo import host_search, search
-from diffevo.evaluators import host
+from diffevo.algorithms import reevaluation
+from diffevo.evaluators import host, sharded
+from diffevo.evaluators.noise import WithKey, takes_key
+from diffevo.evaluators.ray import Ray
+from diffevo.evaluators.sharded import Sharded
 from diffevo.evaluators.traceable import batch_function
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
-from diffevo.result import Result, find_modes
+from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
 
 PyTree = Any
-FitnessFunction = Callable[[PyTree], Any]
+FitnessFunction = Callable[..., Any]
 Callback = Callable[[dict[str, Any]], bool | None]
 
 # How long the compiled loop runs before it looks at the progress bar, the clock or the keyboard.
@@ -51,6 +55,8 @@ def minimize(
     tol_stagnation: int | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
+    noisy: bool = False,
+    num_repeats: int = 1,
     _sign: float = 1.0,
 ) -> Result:
     """Search for solutions with a low value of fun.
@@ -79,15 +85,23 @@ def minimize(
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.
-        evaluator: "traceable", "serial", "threads", "processes", or an instance of
-            `diffevo.evaluators.host`'s with its number of workers, time-out and retries. "auto":
-            traceable if fun is (it is called with tracers to find out), else serial.
+        evaluator: "traceable", "sharded" (traceable, over all devices), "serial", "threads",
+            "processes", "ray", or an instance of one in `diffevo.evaluators` with its number of
+            workers, time-out and retries. "auto": traceable if fun is (it is called with tracers
+            to find out), else serial.
         ftarget: stop when a value this good is found.
         timeout: stop after so many seconds.
         tol_stagnation: stop after so many generations without a better value.
         callback: called once a generation with a dict: generation, nfev, x, fun and the metrics;
             returning True stops. It costs a transfer to the host per generation.
         progress: show a bar; None: if standard error is a terminal.
+        noisy: whether fun gives another value for the same x each time. Then the best solutions are
+            evaluated again each generation, x is chosen by means, and ``fun`` is a mean of
+            evaluations that it was not chosen by: unbiased, with its ``standard_error``. fun may
+            take a second argument for its noise, so that a run can be repeated: a key if it is
+            JAX, an int if it is Python. JAX that takes none is called by Python.
+        num_repeats: with noisy, evaluations of each solution, of which the mean is taken; those
+            that fail are left out. Everything counts in nfev and budget.
 
     Returns:
         A `Result`; on Ctrl-C, what was found until then.
@@ -133,26 +147,38 @@ def minimize(
         ftarget=ftarget,
         timeout=timeout,
         tol_stagnation=tol_stagnation,
+        noisy=noisy,
+        num_repeats=num_repeats,
     )
     setup = optimizer.setup
+    keyed = noisy and takes_key(fun)
+    if keyed:
+        fun = WithKey(fun)
     evaluate = _evaluator(evaluator)
-    if evaluate is None and not setup.space.layout.is_traceable:
-        if evaluator == "traceable":
-            raise ValueError("evaluator: expected another than 'traceable' for named categories")
+    if evaluate is None or isinstance(evaluate, Sharded):
+        required = evaluate is not None or evaluator == "traceable"
+        is_traceable = setup.space.layout.is_traceable
+        if required and not is_traceable:
+            raise ValueError(f"evaluator: expected another for named categories, got {evaluator!r}")
+        if required and noisy and not keyed:
+            raise ValueError("fun: expected a function (x, key) for noisy=True, got one of x alone")
+        # Traced without a key, noise would be drawn once and for all.
+        if is_traceable and (keyed or not noisy):
+            compiled = _compiled(
+                _Hashable(fun),
+                setup.algorithm,
+                setup.space.layout,
+                _sign,
+                batched,
+                required,
+                evaluate,
+                keyed,
+                setup.costs.num_repeats,
+            )
+            if compiled is not None:
+                return _run_compiled(compiled, setup, _sign, began, callback, progress)
         evaluate = host.Serial()
-    if evaluate is None:
-        compiled = _compiled(
-            _Hashable(fun),
-            setup.algorithm,
-            setup.space.layout,
-            _sign,
-            batched,
-            evaluator == "traceable",
-        )
-        if compiled is not None:
-            return _run_compiled(compiled, setup, _sign, began, callback, progress)
-        evaluate = host.Serial()
-    return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress)
+    return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress, keyed)
 
 
 def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **options: Any) -> Result:
@@ -170,15 +196,18 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
 
 
 def _evaluator(evaluator: Any) -> Any:
-    """The host evaluator that is asked for, or None."""
+    """The host or sharded evaluator that is asked for, or None."""
+    known = {"sharded": Sharded, **host.EVALUATORS, "ray": Ray}
     if isinstance(evaluator, str):
         if evaluator in ("auto", "traceable"):
             return None
-        if evaluator in host.EVALUATORS:
-            return host.EVALUATORS[evaluator]()
-    elif hasattr(evaluator, "start") and not isinstance(evaluator, type):
+        if evaluator in known:
+            return known[evaluator]()
+    elif isinstance(evaluator, Sharded) or (
+        hasattr(evaluator, "start") and not isinstance(evaluator, type)
+    ):
         return evaluator
-    names = ["auto", "traceable", *host.EVALUATORS]
+    names = ["auto", "traceable", *known]
     raise ValueError(f"evaluator: expected one of {names} or an instance, got {evaluator!r}")
 
 
@@ -201,14 +230,15 @@ def _run_compiled(
     )
     # No value is at most NaN: without a target the loop never ends early.
     target = jnp.asarray(math.nan if rules.target is None else rules.target, space.spec.dtype)
-    nfev = np.arange(1, last + 2) * size - len(known)
+    nfev = setup.nfev(np.arange(last + 1))
 
     stop_reason, generation, count, improved_at = None, 0, 1, 0
     try:
         with progress_bar(progress) as bar:
             task = bar.add_task("diffevo", total=int(nfev[-1]), best="")
             while True:
-                best = sign * float(state.best_fitness)
+                seen = compiled.local(state)
+                best = sign * float(seen.best_fitness)
                 bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
                 if callback is not None:
                     info = {name: values[generation] for name, values in history.items()}
@@ -216,24 +246,29 @@ def _run_compiled(
                         info[name] = sign * info[name]
                     info |= {
                         "nfev": int(nfev[generation]),
-                        "x": space.decode(state.best_solution),
+                        "x": space.decode(seen.best_solution),
                         "fun": best,
                     }
                     if callback(info):
                         stop_reason = "callback"
                 if rules.tol_stagnation is not None:
                     bests = np.asarray(history["best_fitness"])[: generation + 1]
-                    improved_at = int(np.flatnonzero(bests == bests[-1])[0])
+                    improved_at = int(
+                        seen.improved_at
+                        if isinstance(seen, reevaluation.State)
+                        else np.flatnonzero(bests == bests[-1])[0]
+                    )
                 # In the genome's precision, as the compiled loop compares.
-                reached = rules.target is not None and bool(state.best_fitness <= target)
+                reached = rules.target is not None and bool(_bound(seen) <= target)
                 value = -math.inf if reached else math.inf
                 ended = rules.reason(generation, value, improved_at, time.monotonic() - began)
                 if reached or stop_reason is None:
                     stop_reason = ended
-                if stop_reason is not None:
-                    break
                 left = rules.generations_left(generation, improved_at)
                 count = 1 if callback is not None else min(count, left or 1)
+                stop_reason, count = compiled.agreed((stop_reason, count))
+                if stop_reason is not None:
+                    break
                 started = time.perf_counter()
                 chunk = compiled.advance(
                     key, limits, params, state, history, generation, count, target
@@ -248,6 +283,7 @@ def _run_compiled(
     except KeyboardInterrupt:
         stop_reason = "interrupt"
 
+    state = compiled.local(state)
     recorded = {name: np.asarray(values)[: generation + 1] for name, values in history.items()}
     for name in search.IN_USERS_SIGN:
         recorded[name] = sign * recorded[name]
@@ -263,7 +299,13 @@ def _run_compiled(
         fitness=sign * np.asarray(state.fitness),
         history=recorded,
         modes=find_modes(algorithm, state, space, sign, nfev, host=False),
+        **noise_of(state, setup.costs.num_repeats),
     )
+
+
+def _bound(state: Any) -> Array:
+    """What is compared with a target: the best value, but no lucky one."""
+    return state.bound if isinstance(state, reevaluation.State) else state.best_fitness
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -290,6 +332,9 @@ class _Hashable:
 class _Search:
     start: Callable[..., Any]
     advance: Callable[..., Any]
+    # State and history as this process's own arrays, and what the first process says.
+    local: Callable[[Any], Any]
+    agreed: Callable[[Any], Any]
 
 
 # Bounded: the cache keeps the user's functions, and what they close over, alive.
@@ -301,30 +346,51 @@ def _compiled(
     sign: float,
     batched: bool | None,
     required: bool,
+    spread: Sharded | None,
+    keyed: bool,
+    num_repeats: int,
 ) -> _Search | None:
     """The compiled halves of a search; a second call with equal arguments compiles nothing.
 
     None if fun is not traceable, and need not be.
     """
     size, dtype = algorithm.population_size, layout.spec.dtype
-    evaluate_users = batch_function(fun.fun, layout.template, size, batched, required)
+    at_once = size if spread is None else spread.num_at_once(size)
+    template = layout.template
+    if keyed:
+        template = template, jax.ShapeDtypeStruct((), jax.random.key(0).dtype)
+    evaluate_users = batch_function(fun.fun, template, at_once, batched, required)
     if evaluate_users is None:
         return None
+    if spread is None:
+        jit, local, agreed = jax.jit, lambda tree: tree, lambda value: value
+    else:
+        everywhere = spread.replicated
+        jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
+        local, agreed = sharded.local, sharded.of_first_process
+        evaluate_users = functools.partial(spread.evaluate, evaluate_users)
 
-    def evaluate(genomes: Array, limits: Limits) -> Array:
-        values = evaluate_users(layout.decode(limits, genomes))
+    def evaluate(genomes: Array, limits: Limits, key: Array, generation: Any) -> Array:
+        if num_repeats > 1:
+            genomes = jnp.repeat(genomes, num_repeats, axis=0)
+        solutions = layout.decode(limits, genomes)
+        if keyed:
+            noise = search.noise_key(key, generation)
+            solutions = solutions, jax.random.split(noise, genomes.shape[0])
+        values = evaluate_users(solutions)
         if jnp.issubdtype(values.dtype, jnp.complexfloating):
             raise ValueError(f"fun: expected real numbers, got {values.dtype}")
-        return sign * values.astype(dtype)
+        values = sign * values.astype(dtype)
+        return jnp.nanmean(values.reshape(-1, num_repeats), axis=1) if num_repeats > 1 else values
 
-    @functools.partial(jax.jit, static_argnames="num_generations")
+    @functools.partial(jit, static_argnames="num_generations")
     def start(key, limits, params, new, known, known_fitness, num_generations):
         genomes = search.first_genomes(algorithm, key)
         num_asked = size - known.shape[0]
         genomes = genomes.at[: new.shape[0]].set(new).at[num_asked:].set(known)
         fitness = known_fitness
         if num_asked:
-            fitness = jnp.concatenate([evaluate(genomes[:num_asked], limits), fitness])
+            fitness = jnp.concatenate([evaluate(genomes[:num_asked], limits, key, 0), fitness])
         state = search.init(algorithm, key, genomes, fitness, params)
         _, first = search.tell(algorithm, key, 0, genomes, fitness, state, params)
         history = jax.tree.map(
@@ -332,22 +398,22 @@ def _compiled(
         )
         return state, _record(history, 0, first)
 
-    @jax.jit
+    @jit
     def advance(key, limits, params, state, history, generation, count, target):
         def unfinished(carry):
             state, _, g = carry
-            return (g < generation + count) & ~(state.best_fitness <= target)
+            return (g < generation + count) & ~(_bound(state) <= target)
 
         def body(carry):
             state, history, g = carry
             genomes, state = search.ask(algorithm, key, g + 1, state, params)
-            fitness = evaluate(genomes, limits)
+            fitness = evaluate(genomes, limits, key, g + 1)
             state, metrics = search.tell(algorithm, key, g + 1, genomes, fitness, state, params)
             return state, _record(history, g + 1, metrics), g + 1
 
         return jax.lax.while_loop(unfinished, body, (state, history, jnp.asarray(generation)))
 
-    return _Search(start, advance)
+    return _Search(start, advance, local, agreed)
 
 
 def _record(history: dict[str, Array], index: Any, metrics: dict[str, Array]) -> dict[str, Array]:

@@ -1,6 +1,7 @@
 """Ask and tell for a loop of your own, with a state, your structure and your sign."""
 
 import collections
+import functools
 import time
 from typing import Any, final
 
@@ -10,8 +11,8 @@ from jax import Array
 
 from diffevo import search
 from diffevo.evaluators.host import Failure
-from diffevo.result import Result, find_modes
-from diffevo.space import SearchSpace
+from diffevo.result import Result, find_modes, noise_of
+from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
 
 PyTree = Any
@@ -21,8 +22,23 @@ _MOST_FAILURES = 100
 
 _first_genomes = jax.jit(search.first_genomes, static_argnames="algorithm")
 _init = jax.jit(search.init, static_argnames="algorithm")
-_ask = jax.jit(search.ask, static_argnames="algorithm")
 _tell = jax.jit(search.tell, static_argnames="algorithm")
+
+
+@functools.partial(jax.jit, static_argnames=("algorithm", "layout"))
+def _ask(
+    algorithm: Any,
+    layout: Layout,
+    limits: Limits,
+    key: Array,
+    generation: Any,
+    *state_and_params: Any,
+) -> tuple[Array, PyTree, Any]:
+    """`search.ask` and what `SearchSpace.batch` makes of its genomes, in one call."""
+    genomes, state = search.ask(algorithm, key, generation, *state_and_params)
+    # Rounded like genomes that are decoded by themselves.
+    decoded = layout.decode(limits, jax.lax.optimization_barrier(genomes), True)
+    return genomes, decoded, state
 
 
 @final
@@ -48,6 +64,9 @@ class Optimizer:
         ftarget: `stop` when a value this good is told.
         timeout: `stop` so many seconds after the first `ask`.
         tol_stagnation: `stop` after so many generations without a better value.
+        noisy: whether values vary by chance: the best solutions are asked for again, see
+            `diffevo.minimize`.
+        num_repeats: how often in a row each solution is asked for; its value is their mean.
 
     Raises:
         ValueError: an argument does not fit; the message names it.
@@ -81,6 +100,8 @@ class Optimizer:
         ftarget: float | None = None,
         timeout: float | None = None,
         tol_stagnation: int | None = None,
+        noisy: bool = False,
+        num_repeats: int = 1,
     ):
         if not isinstance(maximize, (bool, np.bool_)):
             raise ValueError(f"maximize: expected True or False, got {maximize!r}")
@@ -101,13 +122,16 @@ class Optimizer:
             ftarget=ftarget,
             timeout=timeout,
             tol_stagnation=tol_stagnation,
+            noisy=noisy,
+            num_repeats=num_repeats,
             sign=self._sign,
         )
         self._start = self.setup.start
         self._suggested: list[np.ndarray] = []
         self._began: float | None = None
         # Of the population that is asked for: genomes (N, D), of which the first m are to be
-        # evaluated, their leaves (m, ...), and the fitness of the others.
+        # evaluated k times each, leaves (m k, ...), and the fitness of the others. With noise the
+        # genomes are more than N, see `Reevaluation`.
         self._genomes: np.ndarray | None = None
         self._leaves: list[np.ndarray] = []
         self._known = np.zeros(0)
@@ -120,6 +144,7 @@ class Optimizer:
         self._failures: list[Failure] = []
         self._best_genome: np.ndarray | None = None
         self._best = np.inf
+        self._bound = np.inf
         self._improved_at = 0
 
     @property
@@ -195,7 +220,7 @@ class Optimizer:
         if self._began is None:
             self._began = time.monotonic()
         setup = self.setup
-        self._known = np.zeros(0)
+        self._known, decoded = np.zeros(0), None
         if self._generation < 0:
             genomes = np.array(_first_genomes(setup.algorithm, setup.key))
             new, known, self._known = self._start.arranged(len(genomes))
@@ -206,17 +231,30 @@ class Optimizer:
                 self._prepare()
                 return
         else:
-            asked, self._state = _ask(
-                setup.algorithm, setup.key, self._generation + 1, self._state, setup.params
+            asked, decoded, self._state = _ask(
+                setup.algorithm,
+                self.space.layout,
+                self.space.limits,
+                setup.key,
+                self._generation + 1,
+                self._state,
+                setup.params,
             )
             genomes = np.array(asked)
             if self._suggested:
-                genomes[-len(self._suggested) :] = self._suggested
-                self._suggested = []
+                end = self.population_size
+                genomes[end - len(self._suggested) : end] = self._suggested
+                self._suggested, decoded = [], None
         self._genomes = genomes
         num_asked = len(genomes) - len(self._known)
-        leaves = jax.tree.leaves(self.space.batch(genomes))
-        self._leaves = [leaf[:num_asked] for leaf in leaves]
+        repeats = setup.costs.num_repeats
+        if decoded is None:
+            leaves = jax.tree.leaves(self.space.batch(genomes))
+        else:
+            leaves = self.space.host_leaves(decoded)
+        if repeats > 1:
+            leaves = [np.repeat(leaf[:num_asked], repeats, axis=0) for leaf in leaves]
+        self._leaves = [leaf[: num_asked * repeats] for leaf in leaves]
 
     def tell(self, xs: Any, values: Any) -> None:
         """Tell the values of the population asked for.
@@ -233,18 +271,21 @@ class Optimizer:
         """
         if self._genomes is None:
             raise RuntimeError("tell: expected a call of ask before it")
-        num = len(self._genomes) - len(self._known)
+        num, repeats = len(self._leaves[0]), self.setup.costs.num_repeats
         genomes = self._genomes.copy()
         place = np.arange(num) if xs is None else self._placed(xs, genomes)
         numbers, errors = search.read_values("values", values, num)
         missing = sum(value is None for value in values)
         fitness = np.empty(num)
         fitness[place] = self._sign * numbers
+        if repeats > 1:
+            fitness = _means(fitness.reshape(-1, repeats))
         self._genomes = None
         self._take(genomes, np.concatenate([fitness, self._known]), num - missing)
         for index in np.flatnonzero(np.isnan(numbers)).tolist():
             if values[index] is not None and len(self._failures) < _MOST_FAILURES:
-                self._failures.append(self._failure(genomes, place[index], errors[index]))
+                member = place[index] // repeats
+                self._failures.append(self._failure(genomes, member, errors[index]))
 
     def _placed(self, xs: Any, genomes: np.ndarray) -> np.ndarray:
         """Which member each of the solutions told is, (m,); the genomes of changed ones are set."""
@@ -277,7 +318,7 @@ class Optimizer:
                 others.append((i, genome))
         free = sorted(index for indices in slots.values() for index in indices)
         for (i, genome), index in zip(others, free, strict=True):
-            place[i], genomes[index] = index, genome
+            place[i], genomes[index // self.setup.costs.num_repeats] = index, genome
         return place
 
     def _take(self, genomes: np.ndarray, fitness: np.ndarray, num_evaluated: int) -> None:
@@ -294,13 +335,23 @@ class Optimizer:
         if generation > 0:
             self._state = state
         self._generation = generation
-        self._told = genomes, fitness
+        size = self.population_size
+        self._told = genomes[:size], fitness[:size]
         self._history.append(metrics)
         self._nfev.append(num_evaluated + (self._nfev[-1] if self._nfev else 0))
+        if setup.costs.noisy:
+            chosen = self._state
+            self._best_genome, self._best = (
+                np.asarray(chosen.best_solution),
+                float(chosen.best_fitness),
+            )
+            self._bound, self._improved_at = float(chosen.bound), int(chosen.improved_at)
+            return
         # In the values' own precision, which may be higher than the genome's.
         index = int(np.argmin(np.where(np.isnan(fitness), np.inf, fitness)))
         if fitness[index] < self._best:
             self._best, self._best_genome = float(fitness[index]), genomes[index]
+            self._bound = self._best
             self._improved_at = generation
 
     def _failure(self, genomes: np.ndarray, member: int, error: BaseException | None) -> Failure:
@@ -313,7 +364,7 @@ class Optimizer:
         if self._generation < 0 or self._began is None:
             return None
         elapsed = time.monotonic() - self._began
-        return self.setup.rules.reason(self._generation, self._best, self._improved_at, elapsed)
+        return self.setup.rules.reason(self._generation, self._bound, self._improved_at, elapsed)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -356,12 +407,20 @@ class Optimizer:
                 host=True,
             ),
             failures=tuple(self._failures),
+            **noise_of(self._state, self.setup.costs.num_repeats),
         )
 
     def _check_told(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         if self._told is None or self._best_genome is None:
             raise RuntimeError("result: expected a call of tell before it")
         return self._best_genome, self._told
+
+
+def _means(values: np.ndarray) -> np.ndarray:
+    """Of each row (m, k) the mean of its numbers; NaN if it has none."""
+    numbers = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(numbers, values, 0.0).sum(axis=1) / numbers.sum(axis=1)
 
 
 def _same(given: list[Any], asked: np.ndarray) -> np.ndarray:

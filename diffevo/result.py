@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from diffevo.algorithms.reevaluation import Reevaluation, State
 from diffevo.evaluators.host import Failure
 from diffevo.space import SearchSpace
 
@@ -47,6 +48,9 @@ class Result:
         history: one array a metric, an entry a generation (entry 0 is the initial population);
             fitness values in the user's sign.
         modes: the distinct optima found; None from an algorithm that does not keep account of them.
+        standard_error: of fun, where the function is noisy and fun is a mean; NaN if it is one of
+            fewer than two evaluations; None where the function is not noisy.
+        num_evaluations: of x, of which fun is the mean.
         failures: the first evaluations that failed, of a plain Python function; how many did in
             each generation is ``history["num_failed"]``.
     """
@@ -62,7 +66,19 @@ class Result:
     fitness: np.ndarray
     history: dict[str, np.ndarray]
     modes: Modes | None = None
+    standard_error: float | None = None
+    num_evaluations: int = 1
     failures: tuple[Failure, ...] = ()
+
+
+def noise_of(state: Any, num_repeats: int) -> dict[str, Any]:
+    """How certain the best value in a state is, as fields of `Result`; none if it is no mean."""
+    if not isinstance(state, State):
+        return {}
+    return {
+        "standard_error": float(state.standard_error),
+        "num_evaluations": int(state.num_evaluations) * num_repeats,
+    }
 
 
 def find_modes(
@@ -81,6 +97,8 @@ def find_modes(
     Returns:
         `Modes`; None if the algorithm has no `modes`.
     """
+    if isinstance(algorithm, Reevaluation):
+        algorithm, state = algorithm.algorithm, state.inner
     if not hasattr(algorithm, "modes"):
         return None
     found = algorithm.modes(state)

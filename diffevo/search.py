@@ -17,6 +17,7 @@ from jax import Array
 from diffevo.algorithms.base import Metrics, SolutionSpec, check_int
 from diffevo.algorithms.foreign import Foreign, is_foreign
 from diffevo.algorithms.niching import default_chain_size
+from diffevo.algorithms.reevaluation import Reevaluation, num_candidates
 from diffevo.algorithms.registry import ALGORITHMS
 from diffevo.evaluators.host import as_number, why_no_number
 from diffevo.space import SearchSpace
@@ -65,6 +66,41 @@ class Start:
 
 
 @dataclasses.dataclass(frozen=True)
+class Costs:
+    """Evaluations that generations take, of a population size.
+
+    Attributes:
+        noisy: whether candidates are evaluated again beside the members.
+        num_repeats: evaluations of each solution.
+    """
+
+    noisy: bool
+    num_repeats: int
+
+    def first(self, size: int) -> int:
+        """Of the initial population."""
+        return self.num_repeats * size
+
+    def each(self, size: int) -> int:
+        """Of a generation after it."""
+        return self.num_repeats * (size + (num_candidates(size) if self.noisy else 0))
+
+    def num_generations(self, budget: int, size: int) -> int:
+        """How many generations after the initial population a budget is enough for.
+
+        Raises:
+            ValueError: it is not enough for one.
+        """
+        first, each = self.first(size), self.each(size)
+        if budget < first + each:
+            both = f"2 * {each}" if first == each else f"{first} + {each}"
+            raise ValueError(
+                f"budget: expected at least two generations, {both} evaluations, got {budget}"
+            )
+        return (budget - first) // each
+
+
+@dataclasses.dataclass(frozen=True)
 class Setup:
     """A search, ready to begin."""
 
@@ -75,6 +111,14 @@ class Setup:
     start: Start
     rules: StopRules
     num_generations: int | None
+    costs: Costs
+
+    def nfev(self, generation: Any) -> Any:
+        """Evaluations until a generation has been told; a number or an array of them."""
+        size = self.algorithm.population_size
+        num_known = len(self.start.arranged(size)[1])
+        first, each = self.costs.first(size - num_known), self.costs.each(size)
+        return first + each * generation
 
 
 def read(
@@ -94,6 +138,8 @@ def read(
     ftarget: Any,
     timeout: Any,
     tol_stagnation: Any,
+    noisy: Any,
+    num_repeats: Any,
     sign: float,
 ) -> Setup:
     """Check the arguments of `minimize` or `Optimizer`; what they mean is said there.
@@ -110,12 +156,19 @@ def read(
     for name, value in (("max_generations", max_generations), ("tol_stagnation", tol_stagnation)):
         if value is not None:
             check_int(name, value)
-    algorithm = _algorithm(algorithm, space, population_size, budget, max_generations)
+    if not isinstance(noisy, (bool, np.bool_)):
+        raise ValueError(f"noisy: expected True or False, got {noisy!r}")
+    check_int("num_repeats", num_repeats)
+    if num_repeats > 1 and not noisy:
+        raise ValueError(f"num_repeats: expected 1 without noisy=True, got {num_repeats}")
+    costs = Costs(bool(noisy), int(num_repeats))
+    algorithm = _algorithm(algorithm, space, population_size, budget, max_generations, costs)
     size = algorithm.population_size
     num_known = len(start.arranged(size)[1])
     num_generations = None
     if budget is not None:
-        num_generations = _num_generations(int(budget) + num_known, size)
+        free = costs.first(num_known)
+        num_generations = costs.num_generations(int(budget) + free, size)
     last, reason = num_generations, "budget"
     if max_generations is not None and (last is None or max_generations < last):
         last, reason = int(max_generations), "max_generations"
@@ -127,7 +180,7 @@ def read(
     target = check_number("ftarget", ftarget)
     return Setup(
         space=space,
-        algorithm=algorithm,
+        algorithm=Reevaluation(algorithm) if noisy else algorithm,
         params=params,
         key=_as_key(seed),
         start=start,
@@ -139,6 +192,7 @@ def read(
             tol_stagnation=None if tol_stagnation is None else int(tol_stagnation),
         ),
         num_generations=last,
+        costs=costs,
     )
 
 
@@ -160,10 +214,16 @@ def init(algorithm: Any, key: Array, genomes: Array, fitness: Array, params: Any
 
 
 def ask(algorithm: Any, key: Array, generation: Any, state: Any, params: Any) -> tuple[Array, Any]:
-    """(genomes (N, D), state) of generation >= 1."""
+    """(genomes (M, D), state) of generation >= 1; M is N, and more with `Reevaluation`."""
     ask_key, _ = jax.random.split(jax.random.fold_in(key, generation))
     population, state = algorithm.ask(ask_key, state, params)
-    return algorithm.solution.ravel(population, algorithm.population_size), state
+    num = algorithm.num_asked if isinstance(algorithm, Reevaluation) else algorithm.population_size
+    return algorithm.solution.ravel(population, num), state
+
+
+def noise_key(key: Array, generation: Any) -> Array:
+    """Key for the noise of a generation's evaluations: a third beside those of ask and tell."""
+    return jax.random.fold_in(jax.random.fold_in(key, generation), 2)
 
 
 def tell(
@@ -300,7 +360,12 @@ def _read_start(
 
 
 def _algorithm(
-    algorithm: Any, space: SearchSpace, population_size: Any, budget: Any, max_generations: Any
+    algorithm: Any,
+    space: SearchSpace,
+    population_size: Any,
+    budget: Any,
+    max_generations: Any,
+    costs: Costs,
 ) -> Any:
     spec = space.spec
     if not isinstance(algorithm, str):
@@ -336,14 +401,15 @@ def _algorithm(
     if size is None:
         size = default_chain_size(spec.num_dims)
         if algorithm not in ("auto", niching):
-            size = 512 if budget is None else min(max(budget // 40, 16), 512)
+            size = 512 if budget is None else min(max(budget // costs.first(40), 16), 512)
         if budget is not None:
-            size = min(size, max(int(budget) // 2, 1))
+            while size > 1 and costs.first(size) + costs.each(size) > budget:
+                size -= 1
     elif isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"population_size: expected an int >= 1, got {size!r}")
     limits = [] if max_generations is None else [int(max_generations)]
     if budget is not None:
-        limits.append(_num_generations(int(budget), int(size)))
+        limits.append(costs.num_generations(int(budget), int(size)))
     if algorithm == "auto":
         few = population_size is not None and bool(limits) and min(limits) <= _FEW_GENERATIONS
         scheduled = few and spec.num_dims <= _FEW_DIMENSIONS
@@ -369,15 +435,6 @@ def _read_params(algorithm: Any, params: Any) -> Any:
             f"params: expected the algorithm's, like {type(default).__name__}, got {params!r:.80}"
         )
     return params
-
-
-def _num_generations(budget: int, size: int) -> int:
-    num_generations = budget // size - 1
-    if num_generations < 1:
-        raise ValueError(
-            f"budget: expected at least two generations, 2 * {size} evaluations, got {budget}"
-        )
-    return num_generations
 
 
 def _as_key(seed: Any) -> Array:

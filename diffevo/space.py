@@ -412,7 +412,7 @@ class SearchSpace:
 
     def batch(self, genomes: Array | np.ndarray) -> PyTree:
         """Genomes (N, D) to one solution of numpy arrays with a leading axis N."""
-        return self.layout.treedef.unflatten(self._host_leaves(genomes))
+        return self.layout.treedef.unflatten(self.host_leaves(self._decoded(genomes)))
 
     def solutions(self, genomes: Array | np.ndarray) -> list[PyTree]:
         """Genomes (N, D) to N solutions as a plain Python function likes them.
@@ -420,15 +420,19 @@ class SearchSpace:
         Leaves of shape () are Python numbers or the category itself, others are numpy arrays.
         """
         columns = [
-            leaf.tolist() if leaf.ndim == 1 else list(leaf) for leaf in self._host_leaves(genomes)
+            leaf.tolist() if leaf.ndim == 1 else list(leaf)
+            for leaf in self.host_leaves(self._decoded(genomes))
         ]
         return [self.layout.treedef.unflatten(row) for row in zip(*columns, strict=True)]
 
-    def _host_leaves(self, genomes: Array | np.ndarray) -> list[np.ndarray]:
-        decoded = jax.device_get(_decode(self.layout, self.limits, jnp.asarray(genomes), True))
+    def _decoded(self, genomes: Array | np.ndarray) -> PyTree:
+        return _decode(self.layout, self.limits, genomes, True)
+
+    def host_leaves(self, decoded: PyTree) -> list[np.ndarray]:
+        """What `Layout.decode` gives with ``as_index`` as `batch` gives it, leaf by leaf."""
         return [
             # Writable: the user's function may well change what it is given.
-            np.array(values) if categories is None else categories[values]
+            np.array(values) if categories is None else categories[np.asarray(values)]
             for values, categories in zip(jax.tree.leaves(decoded), self.categories, strict=True)
         ]
 

@@ -3,9 +3,9 @@
 An evaluator is a description, equal by value. `start` gives a function from solutions to outcomes,
 in the order of the solutions whatever the order in which they are done.
 
-Every worker is an executor of `concurrent.futures` with a single thread or process. So it is known
-which solution a worker was at when it died, and one that hangs is given up alone: a process is
-killed, a thread goes on in the background (Python cannot end one) and another takes its place.
+Every worker is a thread or a process of its own. So it is known which solution a worker was at when
+it died, and one that hangs is given up alone: a process is killed, a thread goes on in the
+background (Python cannot end one) and another takes its place.
 """
 
 import collections
@@ -19,7 +19,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future
 from typing import Any, Protocol
 
 import numpy as np
@@ -165,7 +165,7 @@ class Serial:
 
 
 @dataclasses.dataclass(frozen=True)
-class _SideBySide:
+class SideBySide:
     """What evaluators with several workers have in common."""
 
     num_workers: int | None = None
@@ -178,7 +178,7 @@ class _SideBySide:
 
 
 @dataclasses.dataclass(frozen=True)
-class Threads(_SideBySide):
+class Threads(SideBySide):
     """Side by side in threads: for functions that wait for something else, or release the GIL.
 
     Attributes:
@@ -194,12 +194,12 @@ class Threads(_SideBySide):
     @contextlib.contextmanager
     def start(self, fun: Function, accept: Accept) -> Iterator[Evaluate]:
         """See `Evaluator`."""
-        with _pool(_ThreadWorker, self, fun, accept) as evaluate:
+        with pool(_ThreadWorker, self, fun, accept) as evaluate:
             yield evaluate
 
 
 @dataclasses.dataclass(frozen=True)
-class Processes(_SideBySide):
+class Processes(SideBySide):
     """Side by side in processes, which may hang or die: for Python code that computes.
 
     The processes are new ones (not forked: JAX would not survive that), which import the module of
@@ -225,21 +225,46 @@ class Processes(_SideBySide):
                 "fun: expected a function that can be sent to a process (one of a module, no "
                 f"lambda), got {fun!r}"
             ) from error
-        with _pool(_ProcessWorker, self, fun, accept) as evaluate:
+        with pool(_ProcessWorker, self, fun, accept) as evaluate:
             yield evaluate
+
+
+class Worker(Protocol):
+    """Evaluates one solution at a time.
+
+    A future whose exception is a `BrokenExecutor` says that the worker is gone.
+
+    Attributes:
+        ready: done when the worker has come up.
+    """
+
+    ready: Future[Any]
+
+    def submit(self, solution: PyTree) -> Future[Any]:
+        """Begin an evaluation."""
+        ...
+
+    def end(self) -> None:
+        """Give it up, whatever it is at."""
+        ...
 
 
 class _ThreadWorker:
     """One thread."""
 
     def __init__(self, fun: Function):
-        self.executor = concurrent.futures.ThreadPoolExecutor(1, "diffevo")
-        self.ready: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._executor = concurrent.futures.ThreadPoolExecutor(1, "diffevo")
+        self.ready: Future[Any] = Future()
         self.ready.set_result(True)
+        self._fun = fun
+
+    def submit(self, solution: PyTree) -> Future[Any]:
+        """Begin an evaluation."""
+        return self._executor.submit(self._fun, solution)
 
     def end(self) -> None:
         """Give it up, whatever it is at."""
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class _ProcessWorker:
@@ -247,48 +272,68 @@ class _ProcessWorker:
 
     def __init__(self, fun: Function):
         # Ctrl-C is for the main process, which ends the workers.
-        self.executor = concurrent.futures.ProcessPoolExecutor(
+        self._executor = concurrent.futures.ProcessPoolExecutor(
             1, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
         )
-        self._pid = self.executor.submit(os.getpid)
+        self._pid = self._executor.submit(os.getpid)
         # To receive fun imports its module, which shall not count as time of an evaluation.
-        self.ready = self.executor.submit(callable, fun)
+        self.ready = self._executor.submit(callable, fun)
+        self._fun = fun
+
+    def submit(self, solution: PyTree) -> Future[Any]:
+        """Begin an evaluation."""
+        return self._executor.submit(self._fun, solution)
 
     def end(self) -> None:
         """Kill it, whatever it is at."""
         with contextlib.suppress(Exception):  # it may be dead, or never have lived
             os.kill(self._pid.result(timeout=10), getattr(signal, "SIGKILL", signal.SIGTERM))
-        self.executor.shutdown(wait=True, cancel_futures=True)
-
-
-_Worker = _ThreadWorker | _ProcessWorker
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
     """What a worker is at: bringing itself up (no index) or an attempt at a solution."""
 
-    worker: _Worker
+    worker: Worker
     index: int | None
     attempt: int
+    losses: int
     expires: float
 
 
 @contextlib.contextmanager
-def _pool(
-    kind: Callable[[Function], _Worker], config: _SideBySide, fun: Function, accept: Accept
+def pool(
+    kind: Callable[[Function], Worker],
+    config: SideBySide,
+    fun: Function,
+    accept: Accept,
+    most_losses: int = 0,
 ) -> Iterator[Evaluate]:
+    """Bring up workers, hand out solutions, collect what comes; see `Evaluator`.
+
+    Args:
+        kind: makes a worker.
+        config: how many, how long, how often.
+        fun: the user's function.
+        accept: whether a returned value will do.
+        most_losses: so often an evaluation whose worker is gone is done again without counting as
+            an attempt.
+
+    Raises:
+        RuntimeError: workers do not come up.
+    """
     num_workers = config.num_workers or os.cpu_count() or 1
     timeout = math.inf if config.timeout is None else config.timeout
-    running: dict[concurrent.futures.Future[Any], _Task] = {}
-    idle: list[_Worker] = []
+    running: dict[Future[Any], _Task] = {}
+    idle: list[Worker] = []
     failed_starts = 0
 
     def bring_up() -> None:
         worker = kind(fun)
-        running[worker.ready] = _Task(worker, None, 0, math.inf)
+        running[worker.ready] = _Task(worker, None, 0, 0, math.inf)
 
-    def started(worker: _Worker, error: BaseException | None) -> None:
+    def started(worker: Worker, error: BaseException | None) -> None:
         nonlocal failed_starts
         if error is None:
             failed_starts = 0
@@ -304,20 +349,21 @@ def _pool(
         bring_up()
 
     def evaluate(solutions: Sequence[PyTree], deadline: float, outcomes: list[Outcome]) -> None:
-        waiting = collections.deque((index, 1) for index in range(len(solutions)))
+        waiting = collections.deque((index, 1, 0) for index in range(len(solutions)))
         done = 0
         while done < len(solutions):
             while idle and waiting and time.monotonic() < deadline:
-                index, attempt = waiting[0]
+                index, attempt, losses = waiting[0]
                 worker = idle.pop()
                 try:
-                    future = worker.executor.submit(fun, solutions[index])
-                except BrokenProcessPool:  # it died while it had nothing to do
+                    future = worker.submit(solutions[index])
+                except BrokenExecutor:  # it died while it had nothing to do
                     worker.end()
                     bring_up()
                     continue
                 waiting.popleft()
-                running[future] = _Task(worker, index, attempt, time.monotonic() + timeout)
+                expires = time.monotonic() + timeout
+                running[future] = _Task(worker, index, attempt, losses, expires)
             first = min(deadline, *(task.expires for task in running.values()), math.inf)
             pause = None if first == math.inf else max(0.0, first - time.monotonic())
             finished, _ = concurrent.futures.wait(
@@ -338,18 +384,22 @@ def _pool(
                 if task.index is None:
                     started(task.worker, error)
                     continue
-                if future in finished and not isinstance(error, BrokenProcessPool):
+                is_gone = isinstance(error, BrokenExecutor)
+                if future in finished and not is_gone:
                     idle.append(task.worker)
                 else:
                     task.worker.end()
                     bring_up()
+                if is_gone and task.losses < most_losses:
+                    waiting.append((task.index, task.attempt, task.losses + 1))
+                    continue
                 outcome = Outcome(value, error, task.attempt)
                 outcomes[task.index] = outcome
                 fine = error is None and accept(value)
                 if fine or task.attempt > config.retries:
                     done += 1
                 else:
-                    waiting.append((task.index, task.attempt + 1))
+                    waiting.append((task.index, task.attempt + 1, task.losses))
 
     for _ in range(num_workers):
         bring_up()

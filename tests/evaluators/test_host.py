@@ -94,6 +94,20 @@ def test_a_process_that_dies_costs_one_member_and_is_reported(share):
     assert died.failures
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_a_run_whose_evaluations_hang_finishes(share):
+    fun = functools.partial(functions.faulty, kind="hangs", share=share)
+    raising = functools.partial(functions.faulty, kind="raises", share=share)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        hung = diffevo.minimize(fun, BOX, evaluator=Processes(2, timeout=1.0), **OPTIONS)
+        raised = diffevo.minimize(raising, BOX, evaluator="serial", **OPTIONS)
+    np.testing.assert_array_equal(hung.population, raised.population)
+    assert {type(failure.error) for failure in hung.failures} <= {TimeoutError}
+    assert len(hung.failures) == len(raised.failures)
+
+
 # A thread goes on in the background and would keep the tests from ending: it hangs briefly.
 @pytest.mark.parametrize(
     ("evaluator", "seconds"), [(Threads(2, timeout=1.0), 2.0), (Processes(2, timeout=1.0), 60.0)]

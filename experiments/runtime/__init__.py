@@ -1,0 +1,1 @@
+"""What the runtime costs, and what failures cost."""
