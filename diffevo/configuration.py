@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from diffevo.algorithms.base import SolutionSpec
@@ -105,7 +106,7 @@ def describe(value: Any) -> Any:
         return {str(key): describe(one) for key, one in value.items()}
     if isinstance(value, functools.partial):
         return [describe(value.func), describe(value.args), describe(value.keywords)]
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return {
             "key": np.asarray(jax.random.key_data(value)).tolist(),
             "implementation": str(jax.random.key_impl(value)),

@@ -69,8 +69,8 @@ def write(
     place = folder / f"{generations[0]:010d}-{generations[-1]:010d}.parquet"
     temporary = folder / f".{place.name}.tmp"
     # Numbers of a search hardly repeat: no dictionary. Split by bytes, they compress a little.
-    floats = [f.name for f in table.schema if pyarrow.types.is_floating(f.type)]
-    texts = [f.name for f in table.schema if pyarrow.types.is_dictionary(f.type)]
+    floats: Any = [f.name for f in table.schema if pyarrow.types.is_floating(f.type)]
+    texts: Any = [f.name for f in table.schema if pyarrow.types.is_dictionary(f.type)]
     pyarrow.parquet.write_table(
         table,
         temporary,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from diffevo import checkpoint
 from diffevo.evaluators.host import (
     Evaluate,
     Evaluator,
@@ -16,7 +17,6 @@ from diffevo.evaluators.host import (
     as_number,
     why_no_number,
 )
-from diffevo import checkpoint
 from diffevo.journal import Journal, Value
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
@@ -73,6 +73,7 @@ def run(
         # A run that has ended stays so, unless its rules have changed.
         reason = optimizer.stop()
         if reason is not None:
+            record.save(optimizer.generation, lambda: _snapshot(optimizer, form))
             return optimizer.result
     with progress_bar(progress) as bar, evaluator.start(fun, form.accept) as evaluate:
         task = bar.add_task("diffevo", total=total, best="")

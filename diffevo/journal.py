@@ -5,8 +5,8 @@ generation is evaluated, and one for each evaluation where these take a millisec
 line has a checksum, so that one cut short by the process's death is known. A resumed run is told
 the values again instead of evaluating anew.
 
-The journal is in segments, one begun at each checkpoint and named by its first generation. A segment
-goes when no checkpoint is left that needs it.
+The journal is in segments, one begun at each checkpoint and named by its first generation. A
+segment goes when no checkpoint is left that needs it.
 """
 
 import base64
@@ -77,8 +77,8 @@ class Journal:
                 path.unlink()  # what came before it is lost
                 continue
             self._path, intact = path, 0
-            for record, intact in _records(path):
-                number = record["generation"]
+            for record, end in _records(path):
+                intact, number = end, record["generation"]
                 if "values" not in record:
                     if number == done + 1:
                         some[record["member"]] = record["value"]
@@ -182,4 +182,3 @@ def _generation(record: dict[str, Any]) -> Generation:
     for member, words in record["errors"].items():
         values[int(member)] = Remembered(words)
     return Generation(record["generation"], record["batched"], values)
-

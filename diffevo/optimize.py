@@ -303,12 +303,12 @@ def _run_compiled(
                         genomes, values = (np.asarray(a)[: done - before].copy() for a in chunk[3])
                         record.add_evaluations(before + 1, genomes, sign * values)
                     record.add_metrics(*_new_metrics(record, history, sign, done, nfev))
-                    record.save_if_due(done, lambda: _snapshot(state, history, generation))
+                    record.save_if_due(done, functools.partial(_snapshot, state, history, done))
     except KeyboardInterrupt:
         stop_reason = "interrupt"
 
     if record is not None:
-        record.save(generation, lambda: _snapshot(state, history, generation))
+        record.save(generation, functools.partial(_snapshot, state, history, generation))
     return Result(
         x=space.decode(state.best_solution),
         fun=sign * float(state.best_fitness),

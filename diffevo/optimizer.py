@@ -414,7 +414,9 @@ class Optimizer:
         ]
         self._failed = list(arrays["failed"])
         self._failures = [
-            self._failure(genome, *at, reason, None if reason == "NaN" else Remembered(reason))
+            self._failure(
+                genome, at[0], at[1], reason, None if reason == "NaN" else Remembered(reason)
+            )
             for genome, at, reason in zip(
                 self._failed, arrays["failed_at"].tolist(), reasons, strict=True
             )

@@ -21,7 +21,6 @@ import datetime
 import hashlib
 import json
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -418,9 +417,11 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(text)
         kind = config["format"]
-        config["search"], config["sessions"], config["command"]  # noqa: B018
-    except (ValueError, KeyError, TypeError) as error:
+        missing = {"search", "sessions", "command"} - config.keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"run_dir: {path / 'config.json'} is damaged, {error!r}") from error
+    if missing:
+        raise ValueError(f"run_dir: {path / 'config.json'} is damaged, it lacks {sorted(missing)}")
     if kind != FORMAT:
         raise ValueError(f"run_dir: expected a run of format {FORMAT} in {path}, got {kind!r}")
     return config
@@ -519,9 +520,7 @@ def _result_as_json(result: Result, space: SearchSpace) -> dict[str, Any]:
                 "nfev": int(nfev),
                 "x": {name: columns[name][i] for name in names},
             }
-            for i, (value, nfev) in enumerate(
-                zip(result.modes.fun, result.modes.nfev, strict=True)
-            )
+            for i, (value, nfev) in enumerate(zip(result.modes.fun, result.modes.nfev, strict=True))
         ]
     return {
         "x": leaves(result.x),
