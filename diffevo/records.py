@@ -109,6 +109,7 @@ class RunDirectory:
         """Make the folders, and take back what is after the generation restored."""
         for name in _OURS[1:]:
             (self._path / name).mkdir(exist_ok=True)
+        (self._path / "result.json").unlink(missing_ok=True)
         for number in checkpoint.numbers(self._path / "checkpoints"):
             if number > generation:
                 checkpoint.remove(self._path / "checkpoints", number)

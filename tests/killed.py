@@ -59,11 +59,14 @@ def search(kind, folder):
         return jnp.sum((x - 1.0) ** 2)
 
     def callback(info):
-        announce()
-        if kind in ("compiled", "niching"):
+        # After the first generation the loop is compiled.
+        if kind in ("compiled", "niching") and info["generation"] > 0:
+            announce()
             time.sleep(0.01)
 
     options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
+    if kind == "compiled":
+        options["budget"] = 60 * SIZE
     if kind == "niching":
         options = {"budget": 60 * SIZE, "population_size": SIZE}
     if kind == "hades":
