@@ -135,6 +135,15 @@ def remove(folder: Path, generation: int) -> None:
     shutil.rmtree(folder / f"{generation:010d}", ignore_errors=True)
 
 
+def remove_after(folder: Path, generation: int) -> None:
+    """Remove the checkpoints of later generations, and what is left of some half written."""
+    for number in numbers(folder):
+        if number > generation:
+            remove(folder, number)
+    for path in folder.glob("tmp-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def load(folder: Path, generation: int, run: str) -> tuple[dict[str, np.ndarray], Any]:
     """(arrays, notes) of a checkpoint.
 

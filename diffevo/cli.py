@@ -87,7 +87,7 @@ class Run:
     """What is searched: package.module:name, a fitness function with an attribute `space` or
     `bounds`, or without (say --low, --high, --dims), or what makes one: name(10, seed=3)."""
 
-    options: tyro.conf.OmitArgPrefixes[SearchOptions]
+    options: tyro.conf.OmitArgPrefixes[SearchOptions]  # pyright: ignore[reportInvalidTypeForm]
 
     low: float | None = None
     """Lower bound of every coordinate, for a function that does not say what is searched."""
@@ -112,7 +112,7 @@ class Resume:
     directory: tyro.conf.Positional[Path]
     """The run directory."""
 
-    options: tyro.conf.OmitArgPrefixes[StopOptions]
+    options: tyro.conf.OmitArgPrefixes[StopOptions]  # pyright: ignore[reportInvalidTypeForm]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,7 +254,7 @@ def find_problem(
     Raises:
         UsageError: there is no such task, or nothing says what is searched.
     """
-    found = _made(task)
+    found: Any = _made(task)
     box = {"--low": low, "--high": high, "--dims": dims}
     given = [name for name, value in box.items() if value is not None]
     knows = "space" if hasattr(found, "space") else "bounds" if hasattr(found, "bounds") else None
@@ -262,11 +262,11 @@ def find_problem(
         knows = "box"
     if knows is not None and given:
         raise UsageError(f"{given[0]}: expected none, as {task} has its own {knows}")
+    if knows == "box":
+        bounds = tuple(np.full(found.num_dims, side) for side in (found.low, found.high))
+        return _OfTask(found), {"bounds": bounds, "batched": True}
     if not callable(found):
         raise UsageError(f"{task}: expected a fitness function, got {type(found).__name__}")
-    if knows == "box":
-        bounds = [np.full(found.num_dims, side) for side in (found.low, found.high)]
-        return _OfTask(found), {"bounds": tuple(bounds), "batched": True}
     if knows is not None:
         value = getattr(found, knows)
         if knows == "space" and not isinstance(value, SearchSpace):
@@ -294,6 +294,7 @@ class _OfTask:
 
 
 def _is_task(value: Any) -> bool:
+    """Whether it is a `tasks.base.Task`, by what it has."""
     wanted = ("num_dims", "solution", "low", "high", "scaling")
     return not isinstance(value, type) and all(hasattr(value, name) for name in wanted)
 

@@ -70,6 +70,10 @@ def write(
     temporary = folder / f".{place.name}.tmp"
     # Numbers of a search hardly repeat: no dictionary. Split by bytes, they compress a little.
     floats: Any = [f.name for f in table.schema if pyarrow.types.is_floating(f.type)]
+    for field in table.schema:
+        is_list = pyarrow.types.is_fixed_size_list(field.type)
+        if is_list and pyarrow.types.is_floating(field.type.value_type):
+            floats.append(f"{field.name}.list.element")
     texts: Any = [f.name for f in table.schema if pyarrow.types.is_dictionary(f.type)]
     pyarrow.parquet.write_table(
         table,

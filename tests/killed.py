@@ -16,6 +16,7 @@ import time
 import traceback
 
 import numpy as np
+import orbax.checkpoint  # noqa: F401, so that a fork has it and writes checkpoints before it is killed
 
 import diffevo
 from diffevo import checkpoint, evaluations, records
@@ -66,9 +67,9 @@ def search(kind, folder):
 
     options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
     if kind == "compiled":
-        options["budget"] = 60 * SIZE
+        options["budget"] = 200 * SIZE
     if kind == "niching":
-        options = {"budget": 60 * SIZE, "population_size": SIZE}
+        options = {"budget": 200 * SIZE, "population_size": SIZE}
     if kind == "hades":
         training = Training(num_epochs=5, batch_size=16)
         solution = np.zeros(2, np.float32)
@@ -206,12 +207,13 @@ def assert_equal(one, other):
 
 def kill_often(server, kind, folder, num_kills, seed, longest):
     """Kill searches at random moments until there were so many kills; compare all with one that
-    nobody disturbed. Returns (searches that ended, most calls of an evaluation too many per kill).
+    nobody disturbed. Returns (searches that ended, kills that hit a checkpoint half written, most
+    evaluations too many per kill).
     """
     moments = random.Random(seed)
     server.run(kind, folder / "straight")
     straight = outcome(folder / "straight")
-    kills, searches, extra = 0, 0, 0
+    kills, searches, hits, extra = 0, 0, 0, 0
     while kills < num_kills:
         place = folder / f"killed-{searches}"
         killed_here = 0
@@ -222,13 +224,14 @@ def kill_often(server, kind, folder, num_kills, seed, longest):
             if server.run(kind, place, after, at):
                 break
             kills, killed_here = kills + 1, killed_here + 1
+            hits += any((place / "run" / "checkpoints").glob("tmp-*"))
         assert_equal(outcome(place), straight)
         searches += 1
         if (place / "calls.txt").exists() and killed_here:
             calls = len((place / "calls.txt").read_text().splitlines())
             extra = max(extra, (calls - int(straight[0]["nfev"])) / killed_here)
     assert checkpoint.numbers(folder / "straight" / "run" / "checkpoints")
-    return searches, extra
+    return searches, hits, extra
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ def test_no_checkpoint_is_none(tmp_path):
     assert checkpoint.load_newest(tmp_path, "run") is None
 
 
+def test_what_is_later_or_half_written_is_removed(folder):
+    (folder / "tmp-0000000007").mkdir()
+    checkpoint.remove_after(folder, 2)
+    assert [path.name for path in folder.iterdir()] == ["0000000002"]
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1])
 
