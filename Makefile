@@ -57,7 +57,7 @@ $(UV_STAMP): | check-python
 	@touch $@
 
 $(VENV_STAMP): pyproject.toml uv.lock $(UV_STAMP) | check-python
-	$(UV) sync --locked --extra experiments \
+	$(UV) sync --locked --extra experiments --extra plotting --extra records --extra report \
 	  --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $@
 

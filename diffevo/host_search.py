@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from diffevo import search
+from diffevo import checkpoint, search
 from diffevo.evaluators.host import (
     Evaluate,
     Evaluator,
@@ -18,14 +18,14 @@ from diffevo.evaluators.host import (
     as_number,
     why_no_number,
 )
+from diffevo.journal import Journal, Value
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
+from diffevo.records import RunDirectory
 from diffevo.result import Result
 from diffevo.stopping import MESSAGES
 
 PyTree = Any
-# A number, the exception in its place, or None: not evaluated.
-Value = float | BaseException | None
 
 
 def run(
@@ -37,6 +37,7 @@ def run(
     callback: Callable[[dict[str, Any]], bool | None] | None,
     progress: bool | None,
     seeded: bool = False,
+    record: RunDirectory | None = None,
 ) -> Result:
     """Drive an optimizer until it stops.
 
@@ -53,6 +54,7 @@ def run(
         callback: as in `diffevo.minimize`.
         progress: as in `diffevo.minimize`.
         seeded: whether fun takes pairs of a solution and a seed for its noise.
+        record: where the search is recorded, and perhaps goes on from.
 
     Returns:
         The result, with ``stop_reason``.
@@ -68,13 +70,22 @@ def run(
     form = _Form(batched, seeded)
     total = None if rules.last is None else optimizer.setup.nfev(rules.last)
     reason, is_warned = None, False
+    is_whole = True  # no generation is half told
+    journal = None if record is None else record.journal
+    if record is not None:
+        _restore(record, optimizer, form)
+        # A run that has ended stays so, unless its rules have changed.
+        reason = optimizer.stop()
+        if reason is not None:
+            record.save(optimizer.generation, lambda: _snapshot(optimizer, form))
+            return optimizer.result
     with progress_bar(progress) as bar, evaluator.start(fun, form.accept) as evaluate:
         task = bar.add_task("diffevo", total=total, best="")
         try:
             while reason is None:
                 values: list[Value] = []
                 try:
-                    _evaluate(evaluate, optimizer, form, deadline, values)
+                    _evaluate(evaluate, optimizer, form, deadline, values, journal)
                 except KeyboardInterrupt:
                     reason = "interrupt"
                 num = sum(value is not None for value in values)
@@ -91,7 +102,16 @@ def run(
                 first = next((v for v in values if isinstance(v, BaseException)), None)
                 if optimizer.generation < 0 and reason != "interrupt":
                     _check_first(values)
-                optimizer.tell(None, values)
+                # Half a generation is part of the result, not of the record: whoever resumes
+                # evaluates the rest of it.
+                is_whole = num == len(values)
+                if record is None or not is_whole:
+                    optimizer.tell(None, values)
+                else:
+                    if journal is not None:
+                        journal.add(optimizer.generation + 1, bool(form.batched), values)
+                    _tell(record, optimizer, values)
+                    record.save_if_due(optimizer.generation, lambda: _snapshot(optimizer, form))
                 if first is not None and not is_warned:
                     is_warned = True
                     warnings.warn(
@@ -110,6 +130,8 @@ def run(
             if optimizer.generation < 0:
                 raise
             reason = "interrupt"
+    if record is not None and is_whole and not optimizer.is_asked:
+        record.save(optimizer.generation, lambda: _snapshot(optimizer, form))
     assert reason is not None
     return dataclasses.replace(optimizer.result, stop_reason=reason, message=MESSAGES[reason])
 
@@ -136,25 +158,68 @@ class _Form:
         return number is not None and not math.isnan(number)
 
 
+def _tell(record: RunDirectory, optimizer: Optimizer, values: list[Value]) -> None:
+    """Tell a whole generation, and record it."""
+    optimizer.tell(None, values)
+    # Members whose values were known are not evaluated.
+    genomes, fitness = (array[None, : len(values)] for array in optimizer.told)
+    record.add_evaluations(optimizer.generation, genomes, fitness)
+    first = record.next_metrics
+    record.add_metrics(optimizer.metrics(first), first, optimizer.num_evaluated(first))
+
+
+def _snapshot(optimizer: Optimizer, form: _Form) -> tuple[PyTree, dict[str, Any]]:
+    arrays, reasons = optimizer.snapshot()
+    return arrays, {"reasons": reasons, "batched": form.batched}
+
+
+def _restore(record: RunDirectory, optimizer: Optimizer, form: _Form) -> None:
+    """Go on from the checkpoint, and from what was evaluated after it."""
+    if record.restored is not None:
+        _, arrays, notes = record.restored
+        tree: dict[str, Any] = {name: value for name, value in arrays.items() if "." not in name}
+        tree["state"] = checkpoint.from_arrays(optimizer.state_like, arrays, "state")
+        tree["history"] = checkpoint.under("history", arrays)
+        optimizer.restore(tree, notes["texts"]["reasons"])
+        form.batched = notes["texts"]["batched"]
+    for done in [] if record.journal is None else record.journal.generations:
+        optimizer.ask()
+        form.batched = done.batched
+        _tell(record, optimizer, done.values)
+
+
 def _evaluate(
-    evaluate: Evaluate, optimizer: Optimizer, form: _Form, deadline: float, values: list[Value]
+    evaluate: Evaluate,
+    optimizer: Optimizer,
+    form: _Form,
+    deadline: float,
+    values: list[Value],
+    journal: Journal | None = None,
 ) -> None:
     """Fill in the values of the next generation; what is done by the deadline or an interrupt."""
     xs = optimizer.ask()
     form.num = len(xs)
     values += [None] * len(xs)
-    seeds = np.zeros(0, np.uint32)
+    generation, seeds = optimizer.generation + 1, np.zeros(0, np.uint32)
     if form.seeded:
-        key = search.noise_key(optimizer.setup.key, optimizer.generation + 1)
+        key = search.noise_key(optimizer.setup.key, generation)
         seeds = np.asarray(jax.random.bits(key, (len(xs),), np.uint32))
         xs = list(zip(xs, seeds.tolist(), strict=True))
+    if journal is not None and journal.unfinished[0] == generation:
+        for member, value in journal.unfinished[1].items():
+            values[member] = value
 
     def singles(begin: int, end: int) -> None:
-        outcomes = [Outcome(None, None, 0)] * (end - begin)
+        places = [place for place in range(begin, end) if values[place] is None]
+        outcomes = [Outcome(None, None, 0)] * len(places)
+        if journal is not None:
+            outcomes = journal.watched(generation, places)
         try:
-            evaluate(xs[begin:end], deadline, outcomes)
+            if places:
+                evaluate([xs[place] for place in places], deadline, outcomes)
         finally:
-            values[begin:end] = [_value(outcome) for outcome in outcomes]
+            for place, outcome in zip(places, outcomes, strict=True):
+                values[place] = _value(outcome)
 
     def batch() -> None:
         outcomes = [Outcome(None, None, 0)]

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from diffevo import host_search, search
+from diffevo import checkpoint, host_search, search
 from diffevo.algorithms import reevaluation
 from diffevo.evaluators import host, sharded
 from diffevo.evaluators.noise import WithKey, takes_key
@@ -21,6 +22,7 @@ from diffevo.evaluators.sharded import Sharded
 from diffevo.evaluators.traceable import batch_function
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
+from diffevo.records import RunDirectory, history_in_users_sign, open_run
 from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
@@ -31,6 +33,8 @@ Callback = Callable[[dict[str, Any]], bool | None]
 
 # How long the compiled loop runs before it looks at the progress bar, the clock or the keyboard.
 _SECONDS_PER_CHUNK = 0.2
+# Evaluations of a chunk that are recorded take at most so many bytes.
+_CHUNK_BYTES = 2**24
 
 
 def minimize(
@@ -57,7 +61,11 @@ def minimize(
     progress: bool | None = None,
     noisy: bool = False,
     num_repeats: int = 1,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    record_evaluations: bool = True,
     _sign: float = 1.0,
+    _command: dict[str, Any] | None = None,
 ) -> Result:
     """Search for solutions with a low value of fun.
 
@@ -102,12 +110,21 @@ def minimize(
             JAX, an int if it is Python. JAX that takes none is called by Python.
         num_repeats: with noisy, evaluations of each solution, of which the mean is taken; those
             that fail are left out. Everything counts in nfev and budget.
+        run_dir: a directory for the memory of the run: its configuration, a line of metrics a
+            generation, evaluations, checkpoints. If it cannot be written, there is a warning and
+            the search goes on. Not with noisy, nor where several JAX processes search.
+        resume: go on with the run in run_dir, or begin it if there is none. The search must be the
+            same but for its stop rules; timeout counts from this call.
+        record_evaluations: whether run_dir gets every evaluated solution and its value, in Parquet
+            files; needs the extra ``records``.
 
     Returns:
         A `Result`; on Ctrl-C, what was found until then.
 
     Raises:
-        ValueError: an argument does not fit; the message names it.
+        ValueError: an argument does not fit, or run_dir holds a run and resume is False, or another
+            search's run; the message names it.
+        ImportError: record_evaluations without pyarrow.
         RuntimeError: all evaluations of the first generation failed, and not by NaN; the cause is
             the first exception.
 
@@ -128,6 +145,17 @@ def minimize(
     for name, value in (("batched", batched), ("progress", progress)):
         if value not in (None, True, False):
             raise ValueError(f"{name}: expected True, False or None, got {value!r}")
+    for name, value in (("resume", resume), ("record_evaluations", record_evaluations)):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: expected True or False, got {value!r}")
+    if run_dir is not None and not (isinstance(run_dir, (str, os.PathLike)) and str(run_dir)):
+        raise ValueError(f"run_dir: expected a path or None, got {run_dir!r}")
+    if resume and run_dir is None:
+        raise ValueError("resume: expected run_dir beside it, got None")
+    if run_dir is not None and noisy:
+        raise ValueError(f"run_dir: expected None with noisy=True, got {run_dir!r}")
+    if run_dir is not None and jax.process_count() > 1:
+        raise ValueError(f"run_dir: expected None where several processes search, got {run_dir!r}")
     if budget is None:
         raise ValueError("budget: expected an int >= 2, got None")
     optimizer = Optimizer(
@@ -154,7 +182,7 @@ def minimize(
     keyed = noisy and takes_key(fun)
     if keyed:
         fun = WithKey(fun)
-    evaluate = _evaluator(evaluator)
+    evaluate, compiled = _evaluator(evaluator), None
     if evaluate is None or isinstance(evaluate, Sharded):
         required = evaluate is not None or evaluator == "traceable"
         is_traceable = setup.space.layout.is_traceable
@@ -175,10 +203,25 @@ def minimize(
                 keyed,
                 setup.costs.num_repeats,
             )
-            if compiled is not None:
-                return _run_compiled(compiled, setup, _sign, began, callback, progress)
-        evaluate = host.Serial()
-    return host_search.run(fun, optimizer, evaluate, batched, began, callback, progress, keyed)
+        if compiled is None:
+            evaluate = host.Serial()
+
+    def run(record: RunDirectory | None) -> Result:
+        if compiled is not None:
+            return _run_compiled(compiled, setup, _sign, began, callback, progress, record)
+        return host_search.run(
+            fun, optimizer, evaluate, batched, began, callback, progress, keyed, record
+        )
+
+    if run_dir is None:
+        return run(None)
+    is_compiled = compiled is not None
+    with open_run(
+        run_dir, resume, record_evaluations, setup, _sign, fun, is_compiled, _command
+    ) as record:
+        result = run(record)
+        record.finish(result)
+    return result
 
 
 def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **options: Any) -> Result:
@@ -218,6 +261,7 @@ def _run_compiled(
     began: float,
     callback: Callback | None,
     progress: bool | None,
+    record: RunDirectory | None,
 ) -> Result:
     """The search in which fun is part of a compiled loop over generations."""
     algorithm, space, rules = setup.algorithm, setup.space, setup.rules
@@ -225,14 +269,28 @@ def _run_compiled(
     new, known, known_fitness = setup.start.arranged(size)
     last = rules.last
     assert last is not None  # there is a budget
-    state, history = compiled.start(
-        key, limits, params, new, known, known_fitness.astype(space.spec.dtype), last
-    )
+    begin = (key, limits, params, new, known, known_fitness.astype(space.spec.dtype), last)
+    if record is None or record.restored is None:
+        generation = 0
+        state, history = compiled.start(*begin)
+    else:
+        generation, state, history = _restored(compiled, begin, *record.restored[:2])
+    is_restored = record is not None and record.restored is not None
     # No value is at most NaN: without a target the loop never ends early.
     target = jnp.asarray(math.nan if rules.target is None else rules.target, space.spec.dtype)
-    nfev = setup.nfev(np.arange(last + 1))
+    nfev = setup.nfev(np.arange(max(last, generation) + 1))
+    capacity = 0
+    if record is not None:
+        if not is_restored:
+            asked = size - len(known)
+            first = np.asarray(state.population)[:asked], np.asarray(state.fitness)[:asked]
+            record.add_evaluations(0, first[0][None], sign * first[1][None])
+        record.add_metrics(*_new_metrics(record, history, sign, generation, nfev))
+        if record.records_evaluations:
+            row_bytes = size * (space.num_dims + 1) * space.spec.dtype.itemsize
+            capacity = 1 if callback is not None else max(1, min(_CHUNK_BYTES // row_bytes, last))
 
-    stop_reason, generation, count, improved_at = None, 0, 1, 0
+    stop_reason, count, improved_at = None, 1, 0
     try:
         with progress_bar(progress) as bar:
             task = bar.add_task("diffevo", total=int(nfev[-1]), best="")
@@ -240,7 +298,7 @@ def _run_compiled(
                 seen = compiled.local(state)
                 best = sign * float(seen.best_fitness)
                 bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
-                if callback is not None:
+                if callback is not None and not is_restored:
                     info = {name: values[generation] for name, values in history.items()}
                     for name in search.IN_USERS_SIGN:
                         info[name] = sign * info[name]
@@ -251,6 +309,7 @@ def _run_compiled(
                     }
                     if callback(info):
                         stop_reason = "callback"
+                is_restored = False  # of that generation, the callback was told before
                 if rules.tol_stagnation is not None:
                     bests = np.asarray(history["best_fitness"])[: generation + 1]
                     improved_at = int(
@@ -265,28 +324,34 @@ def _run_compiled(
                 if reached or stop_reason is None:
                     stop_reason = ended
                 left = rules.generations_left(generation, improved_at)
-                count = 1 if callback is not None else min(count, left or 1)
+                count = 1 if callback is not None else min(count, left or 1, capacity or count)
                 stop_reason, count = compiled.agreed((stop_reason, count))
                 if stop_reason is not None:
                     break
                 started = time.perf_counter()
                 chunk = compiled.advance(
-                    key, limits, params, state, history, generation, count, target
+                    key, limits, params, state, history, generation, count, target, capacity
                 )
                 # An interrupt comes while this waits, and what was found before is intact.
                 done = int(chunk[2])
+                before = generation
                 state, history, generation = chunk[0], chunk[1], done
                 elapsed = time.perf_counter() - started
                 # The first chunk includes compilation, so it says little: grow by at most 8.
                 most = int(count * _SECONDS_PER_CHUNK / max(elapsed, 1e-6))
                 count = max(1, min(8 * count, most))
+                if record is not None:
+                    if capacity:
+                        genomes, values = (np.asarray(a)[: done - before].copy() for a in chunk[3])
+                        record.add_evaluations(before + 1, genomes, sign * values)
+                    record.add_metrics(*_new_metrics(record, history, sign, done, nfev))
+                    record.save_if_due(done, functools.partial(_snapshot, state, history, done))
     except KeyboardInterrupt:
         stop_reason = "interrupt"
 
     state = compiled.local(state)
-    recorded = {name: np.asarray(values)[: generation + 1] for name, values in history.items()}
-    for name in search.IN_USERS_SIGN:
-        recorded[name] = sign * recorded[name]
+    if record is not None:
+        record.save(generation, functools.partial(_snapshot, state, history, generation))
     return Result(
         x=space.decode(state.best_solution),
         fun=sign * float(state.best_fitness),
@@ -297,7 +362,7 @@ def _run_compiled(
         message=MESSAGES[stop_reason],
         population=space.decode(state.population),
         fitness=sign * np.asarray(state.fitness),
-        history=recorded,
+        history=history_in_users_sign(history, sign, 0, generation + 1),
         modes=find_modes(algorithm, state, space, sign, nfev, host=False),
         **noise_of(state, setup.costs.num_repeats),
     )
@@ -306,6 +371,37 @@ def _run_compiled(
 def _bound(state: Any) -> Array:
     """What is compared with a target: the best value, but no lucky one."""
     return state.bound if isinstance(state, reevaluation.State) else state.best_fitness
+
+
+def _new_metrics(
+    record: RunDirectory, history: dict[str, Array], sign: float, generation: int, nfev: np.ndarray
+) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
+    """What `RunDirectory.add_metrics` takes, of the generations that have no line yet."""
+    first, end = record.next_metrics, generation + 1
+    return history_in_users_sign(history, sign, first, end), first, nfev[first:end]
+
+
+def _snapshot(state: Any, history: dict[str, Array], generation: int) -> tuple[Any, None]:
+    """The search after a generation."""
+    past = {name: np.asarray(values)[: generation + 1] for name, values in history.items()}
+    return {"state": state, "history": past}, None
+
+
+def _restored(
+    compiled: "_Search", begin: tuple[Any, ...], generation: int, arrays: dict[str, np.ndarray]
+) -> tuple[int, Any, dict[str, Array]]:
+    """(generation, state, history) of a checkpoint; begin are the arguments of `_Search.start`."""
+    *traced, last = begin
+    state, history = jax.eval_shape(lambda *a: compiled.start(*a, last), *traced)
+    state = jax.device_put(checkpoint.from_arrays(state, arrays, "state"))
+    past = checkpoint.under("history", arrays)
+    # With a smaller budget than before, more has passed than there is room for.
+    rows = max(last, generation) + 1
+    whole = {}
+    for name, like in history.items():
+        whole[name] = np.zeros(rows, like.dtype)
+        whole[name][: generation + 1] = past[name]
+    return generation, state, jax.device_put(whole)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -398,20 +494,29 @@ def _compiled(
         )
         return state, _record(history, 0, first)
 
-    @jit
-    def advance(key, limits, params, state, history, generation, count, target):
+    @functools.partial(jit, static_argnames="capacity")
+    def advance(key, limits, params, state, history, generation, count, target, capacity):
+        # Evaluations of the chunk, if they are recorded.
+        shapes = ((capacity, size, layout.spec.num_dims), (capacity, size)) if capacity else ()
+        evaluations = tuple(jnp.zeros(shape, dtype) for shape in shapes)
+
         def unfinished(carry):
-            state, _, g = carry
+            state, _, g, _ = carry
             return (g < generation + count) & ~(_bound(state) <= target)
 
         def body(carry):
-            state, history, g = carry
+            state, history, g, evaluations = carry
             genomes, state = search.ask(algorithm, key, g + 1, state, params)
             fitness = evaluate(genomes, limits, key, g + 1)
             state, metrics = search.tell(algorithm, key, g + 1, genomes, fitness, state, params)
-            return state, _record(history, g + 1, metrics), g + 1
+            evaluations = tuple(
+                values.at[g - generation].set(new)
+                for values, new in zip(evaluations, (genomes, fitness), strict=False)
+            )
+            return state, _record(history, g + 1, metrics), g + 1, evaluations
 
-        return jax.lax.while_loop(unfinished, body, (state, history, jnp.asarray(generation)))
+        begin = (state, history, jnp.asarray(generation), evaluations)
+        return jax.lax.while_loop(unfinished, body, begin)
 
     return _Search(start, advance, local, agreed)
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from diffevo import search
-from diffevo.evaluators.host import Failure
+from diffevo.evaluators.host import Failure, Remembered, in_words
 from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
@@ -142,6 +142,7 @@ class Optimizer:
         self._history: list[dict[str, Array]] = []
         self._nfev: list[int] = []
         self._failures: list[Failure] = []
+        self._failed: list[np.ndarray] = []  # their genomes (D,)
         self._best_genome: np.ndarray | None = None
         self._best = np.inf
         self._bound = np.inf
@@ -284,8 +285,12 @@ class Optimizer:
         self._take(genomes, np.concatenate([fitness, self._known]), num - missing)
         for index in np.flatnonzero(np.isnan(numbers)).tolist():
             if values[index] is not None and len(self._failures) < _MOST_FAILURES:
-                member = place[index] // repeats
-                self._failures.append(self._failure(genomes, member, errors[index]))
+                member, error = int(place[index]) // repeats, errors[index]
+                self._failed.append(genomes[member])
+                reason = "NaN" if error is None else in_words(error)
+                self._failures.append(
+                    self._failure(genomes[member], self._generation, member, reason, error)
+                )
 
     def _placed(self, xs: Any, genomes: np.ndarray) -> np.ndarray:
         """Which member each of the solutions told is, (m,); the genomes of changed ones are set."""
@@ -354,10 +359,15 @@ class Optimizer:
             self._bound = self._best
             self._improved_at = generation
 
-    def _failure(self, genomes: np.ndarray, member: int, error: BaseException | None) -> Failure:
-        reason = "NaN" if error is None else f"{type(error).__name__}: {error}"
-        x = self.space.solutions(genomes[member][None])[0]
-        return Failure(self._generation, int(member), x, reason, error)
+    def _failure(
+        self,
+        genome: np.ndarray,
+        generation: int,
+        member: int,
+        reason: str,
+        error: BaseException | None,
+    ) -> Failure:
+        return Failure(generation, member, self.space.solutions(genome[None])[0], reason, error)
 
     def stop(self) -> str | None:
         """Say why to stop now, as in `diffevo.Result.stop_reason`, or None to go on."""
@@ -370,22 +380,102 @@ class Optimizer:
     def info(self) -> dict[str, Any]:
         """What a callback of `diffevo.minimize` is given, of the generation told last."""
         genome = self._check_told()[0]
-        metrics = {name: np.asarray(value) for name, value in self._history[-1].items()}
-        for name in search.IN_USERS_SIGN:
-            metrics[name] = self._sign * metrics[name]
+        metrics = {name: values[0] for name, values in self.metrics(self._generation).items()}
         x = self.space.solutions(genome[None])[0]
         return metrics | {"nfev": self._nfev[-1], "x": x, "fun": self._sign * self._best}
+
+    @property
+    def told(self) -> tuple[np.ndarray, np.ndarray]:
+        """(genomes (N, D), values (N,) in your sign) of the generation told last."""
+        genomes, fitness = self._check_told()[1]
+        return genomes, self._sign * fitness
+
+    def metrics(self, first: int = 0) -> dict[str, np.ndarray]:
+        """One array a metric, in your sign, of the generations from the first one asked for."""
+        columns = {
+            name: np.array([np.asarray(metrics[name]) for metrics in self._history[first:]])
+            for name in self._history[0]
+        }
+        return columns | {name: self._sign * columns[name] for name in search.IN_USERS_SIGN}
+
+    def num_evaluated(self, first: int = 0) -> np.ndarray:
+        """Solutions evaluated up to each of the generations from the first asked for."""
+        return np.array(self._nfev[first:])
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a population was asked for and not told yet."""
+        return self._genomes is not None
+
+    def snapshot(self) -> tuple[PyTree, list[str]]:
+        """(arrays, texts) from which `restore` makes this search again, after `tell`.
+
+        Raises:
+            RuntimeError: nothing was told yet, or a population is being evaluated.
+        """
+        genome, (genomes, fitness) = self._check_told()
+        if self.is_asked:
+            raise RuntimeError("snapshot: expected a call of tell before it")
+        arrays = {
+            "state": self._state,
+            "genomes": genomes,
+            "fitness": fitness,
+            "best_solution": genome,
+            "best": np.array(self._best),
+            "improved_at": np.array(self._improved_at),
+            "history": {
+                name: np.array([np.asarray(metrics[name]) for metrics in self._history])
+                for name in self._history[0]
+            },
+            "nfev": np.array(self._nfev),
+            "failed": np.array(self._failed, genomes.dtype).reshape(-1, genomes.shape[1]),
+            "failed_at": np.array(
+                [(failure.generation, failure.member) for failure in self._failures], int
+            ).reshape(-1, 2),
+        }
+        return arrays, [failure.reason for failure in self._failures]
+
+    @property
+    def state_like(self) -> PyTree:
+        """The structure of the algorithm's state in `snapshot`, of `jax.ShapeDtypeStruct`s."""
+        setup = self.setup
+        shape = (self.population_size, self.space.num_dims)
+        arrays = [jax.ShapeDtypeStruct(shape[:n], self.space.spec.dtype) for n in (2, 1)]
+        return jax.eval_shape(
+            functools.partial(search.init, setup.algorithm), setup.key, *arrays, setup.params
+        )
+
+    def restore(self, arrays: PyTree, reasons: list[str]) -> None:
+        """Go on from a `snapshot` of an equal search.
+
+        Args:
+            arrays: as `snapshot` gives them.
+            reasons: its texts: why evaluations failed.
+        """
+        self._state, self._told = arrays["state"], (arrays["genomes"], arrays["fitness"])
+        self._best_genome, self._best = arrays["best_solution"], float(arrays["best"])
+        self._improved_at = int(arrays["improved_at"])
+        self._nfev = arrays["nfev"].tolist()
+        self._generation = len(self._nfev) - 1
+        self._history = [
+            {name: values[g] for name, values in arrays["history"].items()}
+            for g in range(len(self._nfev))
+        ]
+        self._failed = list(arrays["failed"])
+        self._failures = [
+            self._failure(
+                genome, at[0], at[1], reason, None if reason == "NaN" else Remembered(reason)
+            )
+            for genome, at, reason in zip(
+                self._failed, arrays["failed_at"].tolist(), reasons, strict=True
+            )
+        ]
+        self._genomes, self._began = None, time.monotonic()
 
     @property
     def result(self) -> Result:
         """What the search has found so far; at any time after the first `tell`."""
         genome, (genomes, fitness) = self._check_told()
-        history = {
-            name: np.array([np.asarray(metrics[name]) for metrics in self._history])
-            for name in self._history[0]
-        }
-        for name in search.IN_USERS_SIGN:
-            history[name] = self._sign * history[name]
         reason = self.stop() or "running"
         return Result(
             x=self.space.solutions(genome[None])[0],
@@ -397,13 +487,13 @@ class Optimizer:
             message=MESSAGES[reason],
             population=self.space.batch(genomes),
             fitness=self._sign * fitness,
-            history=history,
+            history=self.metrics(),
             modes=find_modes(
                 self.setup.algorithm,
                 self._state,
                 self.space,
                 self._sign,
-                np.array(self._nfev),
+                self.num_evaluated(),
                 host=True,
             ),
             failures=tuple(self._failures),

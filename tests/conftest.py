@@ -41,6 +41,8 @@ OPTIMIZED_FOLDERS = tuple(ROOT / "tests" / name for name in ("core", "reference"
 EXTRA = ("evosax", "gymnasium", "gymnax", "matplotlib", "ribs", "cma", "cocoex", "safetensors")
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in EXTRA)
 collect_ignore_glob = [] if HAS_EXTRA else ["experiments/*", "tasks/*", "test_notebooks.py"]
+if not importlib.util.find_spec("pyarrow"):
+    collect_ignore_glob += ["test_cli.py", "test_records.py", "test_report.py"]
 
 
 # Long tests, which share no program with each other.

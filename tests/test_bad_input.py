@@ -113,6 +113,13 @@ def test_arguments_of_both(call, arguments, words):
         ({"evaluator": "cloud"}, ["evaluator", "'threads'", "cloud"]),
         ({"evaluator": Threads}, ["evaluator", "instance", "class"]),
         ({"evaluator": 4}, ["evaluator", "instance", "4"]),
+        ({"run_dir": 3}, ["run_dir", "a path", "3"]),
+        ({"run_dir": ""}, ["run_dir", "a path", "''"]),
+        ({"run_dir": b"runs"}, ["run_dir", "a path", "b'runs'"]),
+        ({"run_dir": __file__}, ["run_dir", "a directory", "file"]),
+        ({"resume": True}, ["resume", "run_dir beside it", "None"]),
+        ({"resume": "yes"}, ["resume", "True or False", "yes"]),
+        ({"record_evaluations": None}, ["record_evaluations", "True or False", "None"]),
         (
             {"evaluator": "traceable", "space": SPACE, "bounds": None, "algorithm": "auto"},
             ["evaluator", "traceable", "categories"],

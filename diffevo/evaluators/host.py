@@ -47,6 +47,15 @@ class Outcome:
     attempts: int
 
 
+class Remembered(Exception):
+    """The words of an exception that was raised before the run was resumed: "OSError: full"."""
+
+
+def in_words(error: BaseException) -> str:
+    """An exception's type and message."""
+    return str(error) if isinstance(error, Remembered) else f"{type(error).__name__}: {error}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """An evaluation that failed.
@@ -56,7 +65,7 @@ class Failure:
         member: place in it.
         x: the solution.
         reason: what happened, in words.
-        error: the exception, if there was one.
+        error: the exception, if there was one; `Remembered` if that was before the run was resumed.
     """
 
     generation: int

@@ -1,0 +1,238 @@
+"""Searches in processes that are killed: a server that imports JAX once and forks for each search.
+
+``python -m tests.killed`` reads lines "KIND FOLDER" and says "PID n" when a search is forked,
+"READY" when it has begun (or goes on), and "ENDED code" when its process is over. The result is in
+FOLDER/outcome.npz, and FOLDER/calls.txt has a line for every call of a plain Python function.
+"""
+
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+import numpy as np
+import orbax.checkpoint  # noqa: F401, so that a fork has it and writes checkpoints before it is killed
+
+import diffevo
+from diffevo import checkpoint, evaluations, records
+from diffevo.denoiser.fit import Training
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BOX = ([-4.0, -4.0], [4.0, 4.0])
+SIZE = 8
+KINDS = ("host", "batch", "compiled", "hades", "niching")
+
+
+def _announce():
+    os.write(1, b"READY\n")
+
+
+def search(kind, folder):
+    """One of the searches, recorded in folder/run and begun or resumed there."""
+    import jax.numpy as jnp
+
+    announced = []
+
+    def announce():
+        if not announced:
+            announced.append(_announce())
+
+    def plain(x):
+        announce()
+        with (folder / "calls.txt").open("a") as file:
+            file.write(f"{x.tolist()}\n")
+        time.sleep(0.002)
+        if abs(x[0] * 1e4) % 1.0 < 0.1:
+            raise OSError("no licence left")
+        return float(np.sum((x - 1.0) ** 2))
+
+    def batch(xs):
+        announce()
+        time.sleep(0.01)
+        return np.sum((xs - 1.0) ** 2, axis=1)
+
+    def traced(x):
+        return jnp.sum((x - 1.0) ** 2)
+
+    def callback(info):
+        # After the first generation the loop is compiled.
+        if kind in ("compiled", "niching") and info["generation"] > 0:
+            announce()
+            time.sleep(0.01)
+
+    options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
+    if kind == "compiled":
+        options["budget"] = 200 * SIZE
+    if kind == "niching":
+        options = {"budget": 200 * SIZE, "population_size": SIZE}
+    if kind == "hades":
+        training = Training(num_epochs=5, batch_size=16)
+        solution = np.zeros(2, np.float32)
+        options["algorithm"] = diffevo.HADES(SIZE, solution, training=training, num_steps=4)
+    return diffevo.minimize(
+        {"batch": batch, "compiled": traced, "niching": traced}.get(kind, plain),
+        BOX,
+        seed=4,
+        callback=callback,
+        evaluator="auto" if kind in ("compiled", "niching") else "serial",
+        run_dir=folder / "run",
+        resume=True,
+        **options,
+    )
+
+
+def _run(kind, folder):
+    # So many checkpoints that many a kill hits one.
+    records._LEAST_SECONDS, records._TIMES = 0.1, 0
+    folder.mkdir(exist_ok=True)
+    result = search(kind, folder)
+    arrays = {f"history.{name}": values for name, values in result.history.items()}
+    failures = [(f.generation, f.member, f.reason, f.x.tolist()) for f in result.failures]
+    modes = (
+        {} if result.modes is None else {"modes.x": result.modes.x, "modes.fun": result.modes.fun}
+    )
+    np.savez(
+        folder / "outcome.npz",
+        x=result.x,
+        fun=result.fun,
+        nfev=result.nfev,
+        population=result.population,
+        fitness=result.fitness,
+        failures=np.array(repr(failures)),
+        stop_reason=np.array(result.stop_reason),
+        **arrays,
+        **modes,
+    )
+
+
+def _serve():
+    for line in sys.stdin:
+        kind, folder = line.split()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                _run(kind, pathlib.Path(folder))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        print("PID", pid, flush=True)
+        print("ENDED", os.waitpid(pid, 0)[1], flush=True)
+
+
+class Server:
+    """The other side: starts the server, and kills what it forks.
+
+    Args:
+        cache: folder for compilations; not that of the other tests, as its writers are killed.
+    """
+
+    def __init__(self, cache):
+        from tests import compilation
+
+        environment = os.environ | compilation.environment()
+        environment |= {
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": str(cache),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "PYTHONWARNINGS": "ignore",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.killed"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+    def run(self, kind, folder, kill_after=None, at="READY"):
+        """Run a search; kill it so many seconds after it was forked ("PID") or has begun.
+
+        Returns whether it ended by itself.
+        """
+        self._process.stdin.write(f"{kind} {folder}\n")
+        self._process.stdin.flush()
+        pid = None
+        while True:
+            words = self._process.stdout.readline().split()
+            if not words:
+                raise RuntimeError("the server is gone")
+            if words[0] == "PID":
+                pid = int(words[1])
+            if words[0] == at and kill_after is not None:
+                time.sleep(kill_after)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if words[0] == "ENDED":
+                code = int(words[1])
+                if code not in (0, signal.SIGKILL):
+                    raise RuntimeError(f"{kind} in {folder}: exit status {code}")
+                return code == 0
+
+
+def outcome(folder):
+    """What a search that has ended left behind: its result, metrics and evaluations."""
+    with np.load(folder / "outcome.npz") as file:
+        found = {name: file[name] for name in file}
+    metrics = records.read_metrics(folder / "run")
+    del metrics["seconds"]
+    table = evaluations.read(folder / "run" / "evaluations").to_pydict()
+    return found, metrics, table
+
+
+def assert_equal(one, other):
+    """Bit for bit."""
+    for left, right in zip(one[:2], other[:2], strict=True):
+        assert left.keys() == right.keys()
+        for name in left:
+            np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+    assert repr(one[2]) == repr(other[2])
+
+
+def kill_often(server, kind, folder, num_kills, seed, longest):
+    """Kill searches at random moments until there were so many kills; compare all with one that
+    nobody disturbed. Returns (searches that ended, kills that hit a checkpoint half written, most
+    evaluations too many per kill).
+    """
+    moments = random.Random(seed)
+    server.run(kind, folder / "straight")
+    straight = outcome(folder / "straight")
+    kills, searches, hits, extra = 0, 0, 0, 0
+    while kills < num_kills:
+        place = folder / f"killed-{searches}"
+        killed_here = 0
+        while True:
+            at = "READY" if moments.random() < 0.9 else "PID"
+            enough = kills >= num_kills
+            after = None if enough else moments.uniform(0.0, longest)
+            if server.run(kind, place, after, at):
+                break
+            kills, killed_here = kills + 1, killed_here + 1
+            hits += any((place / "run" / "checkpoints").glob("tmp-*"))
+        assert_equal(outcome(place), straight)
+        searches += 1
+        if (place / "calls.txt").exists() and killed_here:
+            calls = len((place / "calls.txt").read_text().splitlines())
+            extra = max(extra, (calls - int(straight[0]["nfev"])) / killed_here)
+    assert checkpoint.numbers(folder / "straight" / "run" / "checkpoints")
+    return searches, hits, extra
+
+
+if __name__ == "__main__":
+    _serve()
