@@ -203,8 +203,7 @@ def minimize(
                 keyed,
                 setup.costs.num_repeats,
             )
-        if compiled is None:
-            evaluate = host.Serial()
+        evaluate = host.Serial()
 
     def run(record: RunDirectory | None) -> Result:
         if compiled is not None:
