@@ -475,7 +475,8 @@ def test_a_directory_that_cannot_be_written_still_gives_its_checkpoint(tmp_path,
 def test_a_directory_that_is_deleted_meanwhile(fun, tmp_path):
     def callback(info):
         if info["generation"] == 3:
-            shutil.rmtree(tmp_path / "run")
+            # At once, whatever is just being written.
+            (tmp_path / "run").rename(tmp_path / "elsewhere")
 
     with pytest.warns(RuntimeWarning, match=r"cannot be written, FileNotFoundError") as caught:
         result = run(fun, tmp_path / "run", callback=callback)
