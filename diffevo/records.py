@@ -50,7 +50,7 @@ _SHARE, _LEAST_SECONDS, _MOST_SECONDS, _TIMES = 0.02, 10.0, 300.0, 20
 # Evaluations are kept in memory up to so many bytes before a part is written.
 _PART_BYTES = 2**25
 # So many pieces of work, and of these so many parts, may wait for the thread that writes; the
-# search waits if there are more. A checkpoint may take a second, in which there are many small ones.
+# search waits if there are more. In the second that a checkpoint may take, many small ones come.
 _MOST_WAITING, _MOST_PARTS = 1000, 2
 _OURS = ("metrics.jsonl", "evaluations", "checkpoints", "journal")
 
