@@ -49,8 +49,9 @@ FORMAT = 1
 _SHARE, _LEAST_SECONDS, _MOST_SECONDS, _TIMES = 0.02, 10.0, 300.0, 20
 # Evaluations are kept in memory up to so many bytes before a part is written.
 _PART_BYTES = 2**25
-# So many pieces of work may wait for the thread that writes; the search waits if there are more.
-_MOST_WAITING = 4
+# So many pieces of work, and of these so many parts, may wait for the thread that writes; the
+# search waits if there are more. In the second that a checkpoint may take, many small ones come.
+_MOST_WAITING, _MOST_PARTS = 1000, 2
 _OURS = ("metrics.jsonl", "evaluations", "checkpoints", "journal")
 
 
@@ -94,6 +95,7 @@ class RunDirectory:
                 self._error = failure
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "diffevo-records")
         self._waiting: collections.deque[concurrent.futures.Future[None]] = collections.deque()
+        self._parts: collections.deque[concurrent.futures.Future[None]] = collections.deque()
         self._saving: concurrent.futures.Future[None] | None = None
         self._saved_at, self._took = time.monotonic(), 0.0
         self._began = time.monotonic()
@@ -193,7 +195,10 @@ class RunDirectory:
     def _flush_evaluations(self) -> None:
         if self._part:
             part, self._part, self._part_bytes = self._part, [], 0
+            while len(self._parts) >= _MOST_PARTS:
+                self._parts.popleft().result()
             self._do(self._write_evaluations, part)
+            self._parts.extend(list(self._waiting)[-1:])
 
     def _write_evaluations(self, part: list[tuple[int, np.ndarray, np.ndarray]]) -> None:
         assert self._write_part is not None
