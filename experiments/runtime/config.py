@@ -8,7 +8,8 @@ class Config:
     """Hyper-parameters of the benchmark.
 
     Attributes:
-        repetitions: timed generations of every side, in turn.
+        repetitions: turns of every side.
+        generations: timed ones of a turn, after one that warms up what other sides left cold.
         seed: of all sides.
         population_sizes: of ask and tell.
         num_dims: D, of ask and tell.
@@ -27,7 +28,8 @@ class Config:
         failure_dims: D of its functions.
     """
 
-    repetitions: int = 30
+    repetitions: int = 10
+    generations: int = 5
     seed: int = 0
     population_sizes: tuple[int, ...] = (32, 512, 8192)
     num_dims: int = 10
@@ -47,6 +49,7 @@ class Config:
 
 SMOKE = Config(
     repetitions=2,
+    generations=2,
     population_sizes=(8,),
     num_dims=2,
     algorithms=("diffusion_evolution",),

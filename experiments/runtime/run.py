@@ -34,14 +34,15 @@ def ask_tell(size: int, config: Config) -> dict[str, Any]:
     """Microseconds a solution of every side, all repetitions, and ratios to the fastest rival."""
     generations = sides.of(size, config)
     taken: dict[str, list[float]] = {name: [] for name in generations}
-    for repetition in range(config.repetitions + 2):  # the first two compile and warm up
+    for repetition in range(config.repetitions + 1):  # the first compiles
         for name, generation in generations.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                generation()
                 start = time.perf_counter()
-                num = generation()
+                num = sum(generation() for _ in range(config.generations))
                 seconds = time.perf_counter() - start
-            if repetition >= 2:
+            if repetition >= 1:
                 taken[name].append(1e6 * seconds / num)
     medians = {name: float(np.median(values)) for name, values in taken.items()}
     fastest = min(RIVALS, key=lambda name: medians[name])
