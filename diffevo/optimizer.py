@@ -412,7 +412,10 @@ class Optimizer:
 
         Raises:
             RuntimeError: nothing was told yet, or a population is being evaluated.
+            ValueError: fun is noisy; what was evaluated again is not in it.
         """
+        if self.setup.costs.noisy:
+            raise ValueError("snapshot: expected a search without noisy=True")
         genome, (genomes, fitness) = self._check_told()
         if self.is_asked:
             raise RuntimeError("snapshot: expected a call of tell before it")
@@ -454,6 +457,7 @@ class Optimizer:
         """
         self._state, self._told = arrays["state"], (arrays["genomes"], arrays["fitness"])
         self._best_genome, self._best = arrays["best_solution"], float(arrays["best"])
+        self._bound = self._best
         self._improved_at = int(arrays["improved_at"])
         self._nfev = arrays["nfev"].tolist()
         self._generation = len(self._nfev) - 1

@@ -508,6 +508,9 @@ def _inward(values: np.ndarray, dtype: Any, towards: float) -> np.ndarray:
 
 def _template(bounds: Any) -> PyTree:
     low, high = bounds
+    for side in bounds:
+        if isinstance(_structure(side), str):
+            raise ValueError(f"bounds: expected pytrees of numbers, got {side!r:.80}")
     leaves = jax.tree.leaves(high)
     wider = high if leaves and np.size(leaves[0]) > 1 else low
     template = jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), _real_dtype()), wider)
