@@ -38,6 +38,7 @@ def check(error, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ({"bounds": (None, {"": None, 0: None})}, ["bounds", "pytrees of numbers", "0: None"]),
         ({"space": SPACE}, ["bounds", "None beside space", "[-4.0"]),
         ({"space": {"a": Real(0, 1)}, "bounds": None}, ["space", "SearchSpace", "Real"]),
         ({"space": SPACE, "bounds": None, "scale": 2.0}, ["scale", "beside space", "2.0"]),
