@@ -33,8 +33,7 @@ from rich.markup import escape
 
 from diffevo import records
 from diffevo.algorithms.registry import ALGORITHMS
-from diffevo.evaluators.host import EVALUATORS
-from diffevo.optimize import minimize
+from diffevo.optimize import EVALUATORS, minimize
 from diffevo.result import Result
 from diffevo.space import SearchSpace
 

@@ -22,7 +22,7 @@ from diffevo.evaluators.sharded import Sharded
 from diffevo.evaluators.traceable import batch_function
 from diffevo.optimizer import Optimizer
 from diffevo.progress import progress_bar
-from diffevo.records import RunDirectory, history_in_users_sign, open_run
+from diffevo.records import RunDirectory, open_run
 from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
@@ -30,6 +30,9 @@ from diffevo.stopping import MESSAGES
 PyTree = Any
 FitnessFunction = Callable[..., Any]
 Callback = Callable[[dict[str, Any]], bool | None]
+
+# Those with a name, besides "traceable".
+EVALUATORS: dict[str, type[Any]] = {"sharded": Sharded, **host.EVALUATORS, "ray": Ray}
 
 # How long the compiled loop runs before it looks at the progress bar, the clock or the keyboard.
 _SECONDS_PER_CHUNK = 0.2
@@ -239,17 +242,16 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
 
 def _evaluator(evaluator: Any) -> Any:
     """The host or sharded evaluator that is asked for, or None."""
-    known = {"sharded": Sharded, **host.EVALUATORS, "ray": Ray}
     if isinstance(evaluator, str):
         if evaluator in ("auto", "traceable"):
             return None
-        if evaluator in known:
-            return known[evaluator]()
+        if evaluator in EVALUATORS:
+            return EVALUATORS[evaluator]()
     elif isinstance(evaluator, Sharded) or (
         hasattr(evaluator, "start") and not isinstance(evaluator, type)
     ):
         return evaluator
-    names = ["auto", "traceable", *known]
+    names = ["auto", "traceable", *EVALUATORS]
     raise ValueError(f"evaluator: expected one of {names} or an instance, got {evaluator!r}")
 
 
@@ -299,8 +301,7 @@ def _run_compiled(
                 bar.update(task, completed=int(nfev[generation]), best=f"best {best:.6g}")
                 if callback is not None and not is_restored:
                     info = {name: values[generation] for name, values in history.items()}
-                    for name in search.IN_USERS_SIGN:
-                        info[name] = sign * info[name]
+                    info = search.in_users_sign(info, sign)
                     info |= {
                         "nfev": int(nfev[generation]),
                         "x": space.decode(seen.best_solution),
@@ -361,7 +362,7 @@ def _run_compiled(
         message=MESSAGES[stop_reason],
         population=space.decode(state.population),
         fitness=sign * np.asarray(state.fitness),
-        history=history_in_users_sign(history, sign, 0, generation + 1),
+        history=_part(history, sign, 0, generation + 1),
         modes=find_modes(algorithm, state, space, sign, nfev, host=False),
         **noise_of(state, setup.costs.num_repeats),
     )
@@ -372,12 +373,18 @@ def _bound(state: Any) -> Array:
     return state.bound if isinstance(state, reevaluation.State) else state.best_fitness
 
 
+def _part(history: dict[str, Array], sign: float, first: int, end: int) -> dict[str, np.ndarray]:
+    """History of the generations first to end - 1, in the user's sign."""
+    columns = {name: np.asarray(values)[first:end] for name, values in history.items()}
+    return search.in_users_sign(columns, sign)
+
+
 def _new_metrics(
     record: RunDirectory, history: dict[str, Array], sign: float, generation: int, nfev: np.ndarray
 ) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
     """What `RunDirectory.add_metrics` takes, of the generations that have no line yet."""
     first, end = record.next_metrics, generation + 1
-    return history_in_users_sign(history, sign, first, end), first, nfev[first:end]
+    return _part(history, sign, first, end), first, nfev[first:end]
 
 
 def _snapshot(state: Any, history: dict[str, Array], generation: int) -> tuple[Any, None]:

@@ -396,7 +396,7 @@ class Optimizer:
             name: np.array([np.asarray(metrics[name]) for metrics in self._history[first:]])
             for name in self._history[0]
         }
-        return columns | {name: self._sign * columns[name] for name in search.IN_USERS_SIGN}
+        return search.in_users_sign(columns, self._sign)
 
     def num_evaluated(self, first: int = 0) -> np.ndarray:
         """Solutions evaluated up to each of the generations from the first asked for."""

@@ -30,7 +30,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from diffevo import checkpoint, search
+from diffevo import checkpoint
 from diffevo.configuration import describe, describe_search, differences, leaf_names, machine
 from diffevo.configuration import versions as versions_here
 from diffevo.journal import Journal
@@ -345,12 +345,13 @@ def open_run(
     if path.exists() and not path.is_dir():
         raise ValueError(f"run_dir: expected a directory, got the file {path}")
     lock, error = None, None
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
-    except OSError as failure:
-        error = failure
-    try:
+    # The lock is freed if what is there is refused.
+    with contextlib.ExitStack() as opened:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context(_lock(path))
+        except OSError as failure:
+            error = failure
         description = describe_search(setup, sign, compiled)
         stop = {
             name: describe(value)
@@ -384,13 +385,11 @@ def open_run(
             except OSError as failure:
                 error = failure
         identity = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
-        return RunDirectory(
+        directory = RunDirectory(
             path, setup.space, sign, identity, record_evaluations, compiled, lock, error
         )
-    except BaseException:
-        if lock is not None:
-            lock.close()
-        raise
+        opened.pop_all()
+        return directory
 
 
 def _lock(path: Path) -> Any:
@@ -557,11 +556,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def history_in_users_sign(
-    history: dict[str, Any], sign: float, first: int, end: int
-) -> dict[str, np.ndarray]:
-    """A compiled search's history of generations first to end - 1."""
-    columns = {name: np.asarray(values)[first:end] for name, values in history.items()}
-    return columns | {name: sign * columns[name] for name in search.IN_USERS_SIGN}

@@ -25,7 +25,7 @@ from diffevo.stopping import StopRules, check_number
 
 PyTree = Any
 
-IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
+_IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
 # In fewer generations than this hardly a noise level adapts: a schedule over them keeps more
 # optima; but not in more dimensions than this, where its selection weakens.
 _FEW_GENERATIONS, _FEW_DIMENSIONS = 50, 16
@@ -241,6 +241,11 @@ def tell(
     state, metrics = algorithm.tell(tell_key, population, fitness, state, params)
     # Our count: the state's own goes astray when the initial population is told for its metrics.
     return state, metrics | {"generation": jnp.asarray(generation, jnp.int32)}
+
+
+def in_users_sign(metrics: dict[str, Any], sign: float) -> dict[str, Any]:
+    """Metrics, of one generation or of many, with fitness values in the user's sign."""
+    return metrics | {name: sign * metrics[name] for name in _IN_USERS_SIGN}
 
 
 def read_values(name: str, values: Any, num: int) -> tuple[np.ndarray, list[BaseException | None]]:

@@ -6,6 +6,7 @@ FOLDER/outcome.npz, and FOLDER/calls.txt has a line for every call of a plain Py
 """
 
 import contextlib
+import importlib
 import os
 import pathlib
 import random
@@ -16,7 +17,6 @@ import time
 import traceback
 
 import numpy as np
-import orbax.checkpoint  # noqa: F401, so that a fork has it and writes checkpoints before it is killed
 
 import diffevo
 from diffevo import checkpoint, evaluations, records
@@ -111,6 +111,8 @@ def _run(kind, folder):
 
 
 def _serve():
+    # Every fork has it then, and writes checkpoints before it is killed.
+    importlib.import_module("orbax.checkpoint")
     for line in sys.stdin:
         kind, folder = line.split()
         pid = os.fork()
@@ -119,7 +121,7 @@ def _serve():
             try:
                 _run(kind, pathlib.Path(folder))
                 code = 0
-            except BaseException:
+            except Exception:
                 traceback.print_exc()
             finally:
                 os._exit(code)

@@ -20,41 +20,13 @@ from flax import struct
 from jax import Array
 
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
+from diffevo.core import running
+from diffevo.core.running import Running
 
 _MOST_CANDIDATES = 8
 # So many standard errors a candidate's mean is taken to be worse than it is: with one, newcomers of
 # a single lucky value are chosen too often.
 _CAUTION = 2.0
-
-
-class Moments(struct.PyTreeNode):
-    """Count, mean and sum of squared deviations of what each candidate gave, shapes (K,)."""
-
-    count: Array
-    mean: Array
-    squares: Array
-
-    @classmethod
-    def none(cls, like: Array) -> "Moments":
-        """Of nothing."""
-        return cls(jnp.zeros_like(like), jnp.zeros_like(like), jnp.zeros_like(like))
-
-    def add(self, values: Array) -> "Moments":
-        """With one more value each, (K,); NaN is none (Welford's update)."""
-        valid = ~jnp.isnan(values)
-        count = self.count + valid.astype(values.dtype)
-        delta = values - self.mean
-        # An infinite value makes the mean infinite, and says nothing of the spread.
-        finite = jnp.isfinite(delta)
-        mean = jnp.where(finite, self.mean + delta / jnp.maximum(count, 1.0), self.mean + values)
-        squares = self.squares + jnp.where(finite, delta * (values - mean), 0.0)
-        return Moments(
-            count, jnp.where(valid, mean, self.mean), jnp.where(valid, squares, self.squares)
-        )
-
-    def forget(self, which: Array) -> "Moments":
-        """Without those of some candidates, booleans (K,)."""
-        return jax.tree.map(lambda leaf: jnp.where(which, 0.0, leaf), self)
 
 
 class State(struct.PyTreeNode):
@@ -63,8 +35,8 @@ class State(struct.PyTreeNode):
     inner: PyTree
     candidates: Array  # (K, D)
     seen: Array  # (K,), the values with which they came in
-    choosing: Moments
-    reporting: Moments
+    choosing: Running
+    reporting: Running
     best: Array  # int32, which candidate is chosen
     improved_at: Array  # int32, the generation in which it was chosen
 
@@ -91,34 +63,23 @@ class State(struct.PyTreeNode):
     @property
     def best_fitness(self) -> Array:
         """Mean of what is reported of it; before there is any, a value that it was chosen for."""
-        chosen = jnp.where(self.choosing.count > 0.0, self.choosing.mean, self.seen)
-        return jnp.where(self.reporting.count > 0.0, self.reporting.mean, chosen)[self.best]
+        chosen = jnp.where(self.choosing.number > 0.0, self.choosing.mean, self.seen)
+        return jnp.where(self.reporting.number > 0.0, self.reporting.mean, chosen)[self.best]
 
     @property
     def bound(self) -> Array:
         """What is compared with a target, so that luck does not stop a search."""
-        return _bounds(self.choosing)[self.best]
+        return running.upper_bounds(self.choosing, _CAUTION)[self.best]
 
     @property
     def num_evaluations(self) -> Array:
         """Of how many values `best_fitness` is the mean."""
-        return jnp.maximum(self.reporting.count[self.best], 1.0).astype(jnp.int32)
+        return jnp.maximum(self.reporting.number[self.best], 1.0).astype(jnp.int32)
 
     @property
     def standard_error(self) -> Array:
         """Of `best_fitness`; NaN from fewer than two values."""
-        count = self.reporting.count[self.best]
-        variance = self.reporting.squares[self.best] / jnp.maximum(count - 1.0, 1.0)
-        return jnp.where(count > 1.0, jnp.sqrt(variance / jnp.maximum(count, 1.0)), jnp.nan)
-
-
-def _bounds(moments: Moments) -> Array:
-    """Mean and two standard errors, (K,), of the pooled spread; infinite if nothing is known."""
-    freedom = jnp.sum(jnp.maximum(moments.count - 1.0, 0.0))
-    variance = jnp.sum(moments.squares) / freedom
-    spread = jnp.where(freedom > 0.0, _CAUTION * jnp.sqrt(variance / moments.count), jnp.inf)
-    bounds = moments.mean + spread
-    return jnp.where((moments.count > 0.0) & ~jnp.isnan(bounds), bounds, jnp.inf)
+        return running.standard_errors(self.reporting)[self.best]
 
 
 def num_candidates(population_size: int) -> int:
@@ -169,7 +130,7 @@ class Reevaluation:
         inner = self.algorithm.init(key, population, fitness, params)
         order = jnp.argsort(inner.fitness)[: num_candidates(self.population_size)]  # NaN last
         seen = inner.fitness[order]
-        none = Moments.none(seen)
+        none = running.none(seen)
         zero = jnp.zeros((), jnp.int32)
         return State(inner, inner.population[order], seen, none, none, zero, zero)
 
@@ -205,14 +166,15 @@ def _update(state: State, again: Array) -> State:
     """The candidates after another value of each, (K,)."""
     inner, generation = state.inner, state.inner.generation
     is_odd = generation % 2 == 1
-    choosing = state.choosing.add(jnp.where(is_odd, again, jnp.nan))
-    reporting = state.reporting.add(jnp.where(is_odd, jnp.nan, again))
+    choosing = running.add(state.choosing, jnp.where(is_odd, again, jnp.nan))
+    reporting = running.add(state.reporting, jnp.where(is_odd, jnp.nan, again))
     # Only what something can be reported of is chosen; at first that is none.
-    bounds = jnp.where(reporting.count > 0.0, _bounds(choosing), jnp.inf)
+    bounds = running.upper_bounds(choosing, _CAUTION)
+    bounds = jnp.where(reporting.number > 0.0, bounds, jnp.inf)
     best = jnp.where(jnp.isfinite(jnp.min(bounds)), jnp.argmin(bounds), state.best)
     best = best.astype(jnp.int32)
     worst = jnp.argmax(
-        jnp.where(choosing.count > 0.0, choosing.mean, jnp.inf).at[best].set(-jnp.inf)
+        jnp.where(choosing.number > 0.0, choosing.mean, jnp.inf).at[best].set(-jnp.inf)
     )
     newcomer = jnp.argmin(jnp.where(jnp.isnan(inner.fitness), jnp.inf, inner.fitness))
     is_new = ~is_odd & (worst != best) & ~jnp.isnan(inner.fitness[newcomer])
@@ -220,8 +182,8 @@ def _update(state: State, again: Array) -> State:
     return state.replace(
         candidates=jnp.where(replaced[:, None], inner.population[newcomer], state.candidates),
         seen=jnp.where(replaced, inner.fitness[newcomer], state.seen),
-        choosing=choosing.forget(replaced),
-        reporting=reporting.forget(replaced),
+        choosing=running.forget(choosing, replaced),
+        reporting=running.forget(reporting, replaced),
         best=best,
         improved_at=jnp.where(best == state.best, state.improved_at, generation).astype(jnp.int32),
     )

@@ -124,7 +124,6 @@ USES: dict[str, tuple[str, ...]] = {
     "pycma_bipop": ("cma_sigma", "converged"),
     "pycma_ipop": ("cma_sigma", "converged"),
 }
-RIVALS = tuple(name for name in USES if name != "ours")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 import diffevo
 from diffevo import search
-from diffevo.algorithms.reevaluation import Moments, Reevaluation, num_candidates
+from diffevo.algorithms.reevaluation import Reevaluation, num_candidates
 
 SIZE, GENERATIONS = 8, 12
 ALGORITHM = Reevaluation(
@@ -90,22 +90,6 @@ def test_candidates_are_asked_for_again_and_the_first_are_the_best():
         asked, state = ALGORITHM.ask(key, state, params)
     assert np.isfinite(metrics["best_fitness"])
     assert np.all(np.isfinite(asked))
-
-
-def test_moments_are_those_of_numpy_and_infinities_do_no_harm():
-    values = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    values[2, 0] = np.nan
-    moments = Moments.none(jnp.zeros(3))
-    for row in values:
-        moments = moments.add(jnp.asarray(row))
-    np.testing.assert_array_equal(moments.count, [5, 6, 6])
-    np.testing.assert_allclose(moments.mean, np.nanmean(values, axis=0), rtol=1e-5)
-    expected = np.nanvar(values, axis=0) * np.asarray(moments.count)
-    np.testing.assert_allclose(moments.squares, expected, rtol=1e-5)
-    infinite = moments.add(jnp.full(3, jnp.inf)).add(jnp.zeros(3))
-    assert np.all(np.isposinf(infinite.mean))
-    np.testing.assert_allclose(infinite.squares, expected, rtol=1e-5)
-    assert moments.forget(jnp.array([True, False, False])).count.tolist() == [0, 6, 6]
 
 
 def test_number_of_candidates():
