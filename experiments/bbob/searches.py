@@ -1,7 +1,7 @@
 """Ask/tell searches in JAX behind one form, for COCO (`lockstep`) and evosax's port (`port`).
 
-Ours works on genomes with [-1, 1]^D for the box and folds what leaves it (`diffevo.space`);
-evosax's algorithms work on the points themselves, started in the box, with default parameters.
+Ours works on genomes with [-1, 1]^D for the box (`diffevo.space`) and never leaves it; evosax's
+algorithms work on the points themselves, started in the box, with default parameters.
 
 Shape letters: N population, D dimensions, S populations.
 """
