@@ -34,6 +34,7 @@ from diffevo.optimizer import Optimizer
 from diffevo.space import Choice, Integer, Real, SearchSpace
 
 _SEARCH, _MEMBER = "diffevo:search", "diffevo:member"
+_NO_MEMBER = -1, -1, -1  # of search, generation and member
 # Beyond so many values an `Integer` may not do, and real numbers that are rounded do as well.
 _MOST_VALUES = 2**17
 
@@ -67,7 +68,8 @@ class DiffEvoSampler(BaseSampler):
         >>> import optuna
         >>> from diffevo.integrations.optuna import DiffEvoSampler
         >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
-        >>> study = optuna.create_study(sampler=DiffEvoSampler(seed=0))
+        >>> sampler = DiffEvoSampler(algorithm="diffusion_evolution", population_size=16, seed=0)
+        >>> study = optuna.create_study(sampler=sampler)
         >>> study.optimize(lambda trial: trial.suggest_float("x", -4, 4) ** 2, n_trials=80)
         >>> study.best_value < 1e-2
         True
@@ -165,7 +167,8 @@ class DiffEvoSampler(BaseSampler):
                         for name, distribution in sorted(known.items())
                         if one.distributions.get(name) == distribution
                     }
-            self._open = _first_open(trials, self._open)
+            rest = trials[self._open :]
+            self._open = next((t.number for t in rest if not t.state.is_finished()), len(trials))
             shared = self._shared or {}
             return {name: one for name, one in shared.items() if not one.single()}
 
@@ -285,8 +288,8 @@ class _Search:
                 xs.append(asked if solution is None else solution)
                 values.append(None if solution is None else _value(trial))
             self._optimizer.tell(xs, values)
-            self._begin = _first_open(trials, self._begin)
             self._ask()
+            self._begin = self._first_of_generation(trials)
 
     def member_for(self, number: int, trials: list[FrozenTrial]) -> int:
         """Which member a trial is to evaluate: its own if it has one, else the one tried least."""
@@ -306,11 +309,20 @@ class _Search:
         asked = self._asked[member]
         return {name: _to_study(one, asked[name]) for name, one in self._space.items()}
 
+    def _first_of_generation(self, trials: list[FrozenTrial]) -> int:
+        """Number of the first trial that may belong to this generation or a later one."""
+        for trial in trials[self._begin :]:
+            search, generation, _ = trial.system_attrs.get(_MEMBER, _NO_MEMBER)
+            is_later = search == self.first and generation >= self.generation
+            if is_later or not trial.state.is_finished():
+                return trial.number
+        return len(trials)
+
     def _by_member(self, trials: list[FrozenTrial]) -> list[list[FrozenTrial]]:
         """The trials of each member of this generation."""
         tried: list[list[FrozenTrial]] = [[] for _ in self._asked]
         for trial in trials[self._begin :]:
-            search, generation, member = trial.system_attrs.get(_MEMBER, (-1, -1, -1))
+            search, generation, member = trial.system_attrs.get(_MEMBER, _NO_MEMBER)
             if (search, generation) == (self.first, self.generation):
                 tried[member].append(trial)
         return tried
@@ -336,11 +348,6 @@ class _Search:
 def _trials(study: Study) -> list[FrozenTrial]:
     """All trials by number; under Hyperband, a study given to a sampler shows only some."""
     return study._storage.get_all_trials(study._study_id, deepcopy=False)
-
-
-def _first_open(trials: list[FrozenTrial], begin: int) -> int:
-    """Number of the first trial from begin on that is not finished."""
-    return next((t.number for t in trials[begin:] if not t.state.is_finished()), len(trials))
 
 
 def _value(trial: FrozenTrial) -> float:
