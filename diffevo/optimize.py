@@ -240,7 +240,7 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
     return minimize(fun, bounds, **options, _sign=-1.0)
 
 
-def _as_one(callback: Any) -> Callback | None:
+def _as_one(callback: Callback | Sequence[Callback] | None) -> Callback | None:
     """A callback, or several, as one that calls them all."""
     if callback is None or callable(callback):
         return callback
@@ -249,7 +249,7 @@ def _as_one(callback: Any) -> Callback | None:
             f"callback: expected a function, a list of functions or None, got {callback!r}"
         )
     callbacks = list(callback)
-    return lambda info: any([one(info) for one in callbacks])
+    return lambda info: any([one(info) for one in callbacks])  # each is called
 
 
 def _evaluator(evaluator: Any) -> Any:

@@ -47,7 +47,9 @@ class MeanReturn:
     Example:
         >>> import diffevo
         >>> from diffevo.integrations.gymnasium import MeanReturn
-        >>> fun = MeanReturn("CartPole-v1", lambda w, seen: (w @ seen > 0).astype(int), max_steps=50)
+        >>> def push(weights, observation):
+        ...     return (weights @ observation > 0).astype(int)
+        >>> fun = MeanReturn("CartPole-v1", push, max_steps=50)
         >>> bounds = [-1.0] * 4, [1.0] * 4
         >>> diffevo.maximize(fun, bounds, batched=True, budget=64, population_size=16).fun
         50.0
@@ -100,7 +102,7 @@ class MeanReturn:
         """
         policies = jax.tree.map(np.asarray, population)  # no tracer: this cannot be compiled
         num = len(jax.tree.leaves(policies)[0])
-        episodes = list(itertools.product(range(num), self._seeds))
+        episodes = [(policy, seed) for policy in range(num) for seed in self._seeds]
         size = self._num_environments or len(episodes)
         returns: list[float] = []
         for begin in range(0, len(episodes), size):

@@ -26,9 +26,7 @@ try:
     from optuna.study import Study, StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
-    raise ImportError(
-        "DiffEvoSampler: needs Optuna: pip install 'diffevo-jax[optuna]'"
-    ) from error
+    raise ImportError("DiffEvoSampler: needs Optuna: pip install 'diffevo-jax[optuna]'") from error
 
 from diffevo.optimizer import Optimizer
 from diffevo.space import Choice, Integer, Real, SearchSpace
@@ -112,7 +110,8 @@ class DiffEvoSampler(BaseSampler):
         return {name: getattr(self, name) for name in ("_options", "_seed", "_independent")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._forget()
 
     def reseed_rng(self) -> None:
