@@ -21,7 +21,11 @@ from diffevo.algorithms.base import check_int
 
 PyTree = Any
 
-_MODES = {"sync": SyncVectorEnv, "async": AsyncVectorEnv}
+_MODES = {
+    "sync": SyncVectorEnv,
+    # JAX has threads, so a process must not be forked.
+    "async": functools.partial(AsyncVectorEnv, context="spawn"),
+}
 
 
 class MeanReturn:
@@ -38,7 +42,8 @@ class MeanReturn:
         max_steps: of an episode; None: as many as the environment allows, which has to end then.
         seed: of the episodes.
         num_environments: how many are stepped at a time; None: all N E of a generation.
-        mode: "sync", one after the other in this process, or "async", a process each.
+        mode: "sync", one after the other in this process, or "async", a process each, which imports
+            your script anew: guard it by ``if __name__ == "__main__"``.
         **options: for the environment, if it is an id.
 
     Raises:
