@@ -58,6 +58,7 @@ $(UV_STAMP): | check-python
 
 $(VENV_STAMP): pyproject.toml uv.lock $(UV_STAMP) | check-python
 	$(UV) sync --locked --extra experiments --extra plotting --extra records --extra report \
+	  --extra sklearn --extra tensorboard \
 	  --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $@
 

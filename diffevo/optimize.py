@@ -5,7 +5,7 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -60,7 +60,7 @@ def minimize(
     ftarget: float | None = None,
     timeout: float | None = None,
     tol_stagnation: int | None = None,
-    callback: Callback | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
     progress: bool | None = None,
     noisy: bool = False,
     num_repeats: int = 1,
@@ -104,7 +104,8 @@ def minimize(
         timeout: stop after so many seconds.
         tol_stagnation: stop after so many generations without a better value.
         callback: called once a generation with a dict: generation, nfev, x, fun and the metrics;
-            returning True stops. It costs a transfer to the host per generation.
+            returning True stops. A list of several: each is called, any of them stops. It costs a
+            transfer to the host per generation.
         progress: show a bar; None: if standard error is a terminal.
         noisy: whether fun gives another value for the same x each time. Then the best solutions are
             evaluated again each generation, x is chosen by means, and ``fun`` is a mean of
@@ -143,8 +144,7 @@ def minimize(
     began = time.monotonic()
     if not callable(fun):
         raise ValueError(f"fun: expected a function, got {type(fun).__name__}")
-    if callback is not None and not callable(callback):
-        raise ValueError(f"callback: expected a function or None, got {callback!r}")
+    callback = _as_one(callback)
     for name, value in (("batched", batched), ("progress", progress)):
         if value not in (None, True, False):
             raise ValueError(f"{name}: expected True, False or None, got {value!r}")
@@ -238,6 +238,18 @@ def maximize(fun: FitnessFunction, bounds: tuple[Any, Any] | None = None, **opti
         A `Result`.
     """
     return minimize(fun, bounds, **options, _sign=-1.0)
+
+
+def _as_one(callback: Callback | Sequence[Callback] | None) -> Callback | None:
+    """A callback, or several, as one that calls them all."""
+    if callback is None or callable(callback):
+        return callback
+    if not isinstance(callback, list | tuple) or not all(map(callable, callback)):
+        raise ValueError(
+            f"callback: expected a function, a list of functions or None, got {callback!r}"
+        )
+    callbacks = list(callback)
+    return lambda info: any([one(info) for one in callbacks])  # each is called
 
 
 def _evaluator(evaluator: Any) -> Any:

@@ -33,12 +33,21 @@ DOCUMENTS = sorted(
 )
 # What needs packages of an extra is left out where they are not.
 NEEDS = {
-    "diffevo.evaluations": "pyarrow",
-    "diffevo.plotting": "matplotlib",
-    "diffevo.report": "plotly",
-    "docs/runs.md": "plotly",
+    "diffevo.evaluations": ["pyarrow"],
+    "diffevo.integrations.gymnasium": ["gymnasium"],
+    "diffevo.integrations.mlflow": ["mlflow"],
+    "diffevo.integrations.optuna": ["optuna"],
+    "diffevo.integrations.sklearn": ["sklearn"],
+    "diffevo.integrations.tensorboard": ["tensorboardX"],
+    "diffevo.integrations.wandb": ["wandb"],
+    "diffevo.plotting": ["matplotlib"],
+    "diffevo.report": ["plotly"],
+    "docs/integrations.md": ["evosax", "gymnasium", "optuna", "sklearn", "tensorboardX"],
+    "docs/runs.md": ["plotly"],
 }
-MISSING = {name for name, package in NEEDS.items() if not importlib.util.find_spec(package)}
+MISSING = {
+    name for name, packages in NEEDS.items() if not all(map(importlib.util.find_spec, packages))
+}
 NAMES = ["diffevo", *(m.name for m in pkgutil.walk_packages(diffevo.__path__, "diffevo."))]
 MODULES = [name for name in NAMES if name not in MISSING and name != "diffevo.__main__"]
 

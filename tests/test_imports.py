@@ -31,7 +31,18 @@ MAY_IMPORT = {
 }
 
 # Extras of the library; `experiments` is for the clone.
-EXTRAS = ("plotting", "ray", "records", "report")
+EXTRAS = (
+    "gymnasium",
+    "mlflow",
+    "optuna",
+    "plotting",
+    "ray",
+    "records",
+    "report",
+    "sklearn",
+    "tensorboard",
+    "wandb",
+)
 
 # Packages of the extras, and the only files that may import them.
 OPTIONAL = {
@@ -54,19 +65,23 @@ OPTIONAL = {
         "experiments/bbob/searches",
         "tasks/functions/bbob",
     ),
-    "gymnasium": ("tasks/rl/host",),
+    "gymnasium": ("tasks/rl/host", "diffevo/integrations/gymnasium"),
     "gymnax": ("tasks/rl/simulator",),
     "matplotlib": ("experiments/", "diffevo/plotting"),
+    "mlflow-skinny": (),  # imported by its name, as it is not installed for development
     "nevergrad": ("experiments/runtime/sides",),
-    "optuna": ("experiments/runtime/sides",),
+    "optuna": ("experiments/runtime/sides", "diffevo/integrations/optuna"),
     "pillow": ("experiments/common/figures",),
     "plotly": ("diffevo/report",),
     "pyarrow": ("diffevo/evaluations",),
     "ray": ("diffevo/evaluators/ray",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
     "safetensors": ("tasks/rl/saved",),
+    "scikit-learn": ("diffevo/integrations/sklearn",),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
+    "tensorboardX": ("diffevo/integrations/tensorboard",),
+    "wandb": (),  # likewise by its name
 }
 
 # `import name` is not always `pip install name`.
@@ -75,6 +90,7 @@ DISTRIBUTION = {
     "PIL": "pillow",
     "cocoex": "coco-experiment",
     "mpl_toolkits": "matplotlib",
+    "sklearn": "scikit-learn",
 }
 
 
