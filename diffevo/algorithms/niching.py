@@ -474,10 +474,13 @@ class NichingDiffusionEvolution:
         """
         chains, known = state.chains, state.optima
         width = self._width(state)
-        reach = self._reach * width
+        # Near to an optimum by a chain's width while it is wide, and by the archive's rule once it
+        # is narrower than the optimum's position is known.
+        gaps = jax.lax.map(lambda mean: optima.gaps(mean, known), chains.chain.mean)
+        widths = width[:, None] + known.width[None, :]
+        reach = jnp.maximum(self._reach * width[:, None], optima.WIDTHS_APART * widths)
         near = jnp.any(
-            (optima.distances(chains.chain.mean, known) < reach[:, None])
-            & (known.fitness[None, :] <= chains.best_fitness[:, None]),
+            (gaps < reach) & (known.fitness[None, :] <= chains.best_fitness[:, None]),
             axis=1,
         )
         alive = (chains.activity == DENOISE) & (chains.best_fitness < _none(width.dtype))

@@ -57,6 +57,15 @@ def distances(points: Array, optima: Optima) -> Array:
     return jnp.where(optima.filled[None, :], jnp.sqrt(squares), jnp.inf)
 
 
+def gaps(point: Array, optima: Optima) -> Array:
+    """The same of one point (D,), shape (A,): slower, but exact where points are very close.
+
+    The product of `squared_distances` rounds by more than searches are wide when they end.
+    """
+    squares = jnp.sum((optima.solutions - point[None, :]) ** 2, axis=1)
+    return jnp.where(optima.filled, jnp.sqrt(squares), jnp.inf)
+
+
 def gaps_to_better(optima: Optima) -> Array:
     """Distance of every optimum to the nearest better one, shape (A,); infinite where none is."""
     squares = squared_distances(optima.solutions, optima.solutions)
@@ -91,19 +100,19 @@ def insert(
     Returns:
         (archive, whether a place was given to a new optimum).
     """
-    # Not by the product of `squared_distances`, whose rounding may exceed the widths.
-    gaps = jnp.sqrt(jnp.sum((optima.solutions - solution[None, :]) ** 2, axis=1))
-    gaps = jnp.where(optima.filled, gaps, jnp.inf)
-    same = gaps <= WIDTHS_APART * (width + optima.width)
+    apart = gaps(solution, optima)
+    same = apart <= WIDTHS_APART * (width + optima.width)
     known = jnp.any(same)
-    place = jnp.where(known, jnp.argmin(jnp.where(same, gaps, jnp.inf)), jnp.argmax(optima.fitness))
+    place = jnp.where(
+        known, jnp.argmin(jnp.where(same, apart, jnp.inf)), jnp.argmax(optima.fitness)
+    )
     taken = fitness < optima.fitness[place]  # False for NaN
     new = taken & ~known
 
     def put(values: Array, value: Array) -> Array:
         return values.at[place].set(jnp.where(taken, value, values[place]))
 
-    others = gaps.at[place].set(jnp.inf)
+    others = apart.at[place].set(jnp.inf)
     nearest = jnp.min(others)
     nearest = jnp.where(jnp.isfinite(nearest), nearest, 0.0)
     closer = new & jnp.isfinite(others) & ((others < optima.spacing) | (optima.spacing == 0))

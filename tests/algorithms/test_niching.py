@@ -245,6 +245,24 @@ def known(algorithm, *found):
     return archive
 
 
+@pytest.mark.parametrize(("away", "num_modes"), [(3e-4, 1), (0.1, 2)])
+def test_a_live_chain_at_a_known_optimum_is_no_second_mode(away, num_modes):
+    # Narrower than it is far from the optimum, whose own position is known to 1e-4.
+    algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
+    population = algorithm.sample_population(jax.random.key(9))
+    params = algorithm.default_params
+    state = algorithm.init(jax.random.key(9), population, himmelblau(population), params)
+    mean = jnp.full(2, 0.7 + away)
+    chains = state.chains.replace(
+        chain=jax.tree.map(lambda leaf: leaf[None], chain.start(mean, jnp.log(1e-7))),
+        activity=jnp.full(1, DENOISE, jnp.int32),
+        best_solution=mean[None],
+        best_fitness=jnp.full(1, 1e-9),
+    )
+    state = state.replace(optima=known(algorithm, (0.7, 0.0)), chains=chains)
+    assert jnp.sum(algorithm.modes(state).valid) == num_modes
+
+
 @pytest.mark.parametrize("is_ridged", [False, True])
 def test_a_chain_that_has_become_narrower_looks_whether_a_ridge_is_before_known_optima(is_ridged):
     algorithm = NichingDiffusionEvolution(6, jnp.zeros(2), domain="box")
