@@ -25,7 +25,9 @@ from diffevo.denoiser.fit import Training
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOX = ([-4.0, -4.0], [4.0, 4.0])
 SIZE = 8
-KINDS = ("host", "batch", "compiled", "hades", "niching")
+KINDS = ("host", "batch", "noisy", "compiled", "compiled-noisy", "hades", "niching")
+# These are compiled, so that mid-run checkpoints are all that they go on from.
+COMPILED = ("compiled", "compiled-noisy", "niching")
 
 
 def _announce():
@@ -34,6 +36,7 @@ def _announce():
 
 def search(kind, folder):
     """One of the searches, recorded in folder/run and begun or resumed there."""
+    import jax
     import jax.numpy as jnp
 
     announced = []
@@ -56,17 +59,23 @@ def search(kind, folder):
         time.sleep(0.01)
         return np.sum((xs - 1.0) ** 2, axis=1)
 
+    def noisy(x, seed):
+        return plain(x) + np.random.default_rng(seed).normal()
+
     def traced(x):
         return jnp.sum((x - 1.0) ** 2)
 
+    def traced_noisy(x, key):
+        return traced(x) + jax.random.normal(key)
+
     def callback(info):
         # After the first generation the loop is compiled.
-        if kind in ("compiled", "niching") and info["generation"] > 0:
+        if kind in COMPILED and info["generation"] > 0:
             announce()
             time.sleep(0.01)
 
     options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
-    if kind == "compiled":
+    if kind in ("compiled", "compiled-noisy"):
         options["budget"] = 200 * SIZE
     if kind == "niching":
         options = {"budget": 200 * SIZE, "population_size": SIZE}
@@ -74,12 +83,20 @@ def search(kind, folder):
         training = Training(num_epochs=5, batch_size=16)
         solution = np.zeros(2, np.float32)
         options["algorithm"] = diffevo.HADES(SIZE, solution, training=training, num_steps=4)
+    functions = {
+        "batch": batch,
+        "noisy": noisy,
+        "compiled": traced,
+        "compiled-noisy": traced_noisy,
+        "niching": traced,
+    }
     return diffevo.minimize(
-        {"batch": batch, "compiled": traced, "niching": traced}.get(kind, plain),
+        functions.get(kind, plain),
         BOX,
         seed=4,
         callback=callback,
-        evaluator="auto" if kind in ("compiled", "niching") else "serial",
+        noisy="noisy" in kind,
+        evaluator="auto" if kind in COMPILED else "serial",
         run_dir=folder / "run",
         resume=True,
         **options,
