@@ -80,9 +80,7 @@ def noise_of(setup: Setup, state: Any) -> dict[str, Any]:
     }
 
 
-def find_modes(
-    setup: Setup, state: Any, sign: float, nfev: np.ndarray, host: bool
-) -> Modes | None:
+def find_modes(setup: Setup, state: Any, sign: float, nfev: np.ndarray, host: bool) -> Modes | None:
     """The optima that an algorithm keeps account of, in the user's sign and structure.
 
     Args:

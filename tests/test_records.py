@@ -306,20 +306,24 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
     with killed.Server(tmp_path / "cache") as server:
         for kind in ("host", "compiled"):
             (tmp_path / kind).mkdir()
-            *_, extra = killed.kill_often(server, kind, tmp_path / kind, 1, seed=0, longest=0.5)
-            assert extra <= killed.SIZE
+            tally = killed.kill_often(server, kind, tmp_path / kind, 1, seed=0)
+            assert tally.extra <= killed.SIZE
+            assert tally.lost == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", killed.KINDS)
 def test_killed_a_hundred_times(kind, tmp_path):
     with killed.Server(tmp_path / "cache") as server:
-        searches, hits, extra = killed.kill_often(server, kind, tmp_path, 100, seed=1, longest=5.0)
-    assert searches >= 2
-    assert hits > 0
+        tally = killed.kill_often(server, kind, tmp_path, 100, seed=1)
+    print(f"{kind}: {tally}")
+    assert tally.kills == 100
+    assert tally.searches >= 2
+    assert tally.hits > 0
     # Of evaluations that take 2 ms, one is under way when the process is killed; those that failed
     # in the unfinished generation are tried again.
-    assert extra <= killed.SIZE / 2
+    assert tally.extra <= killed.SIZE / 2
+    assert tally.lost == 0
 
 
 # --- Refused --------------------------------------------------------------------------------------
