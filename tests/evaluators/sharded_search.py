@@ -2,8 +2,8 @@
 
 python -m tests.evaluators.sharded_search ALGORITHM [ADDRESS NUM_PROCESSES PROCESS]
 
-Instead of an algorithm, "exact" is the search that every evaluator makes. RUN_DIR in the environment
-has the search recorded, and resumed; LAST ends it after that generation.
+Instead of an algorithm, "exact" is the search that every evaluator makes. RUN_DIR in the
+environment has the search recorded, and resumed; LAST ends it after that generation.
 """
 
 import json
