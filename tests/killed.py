@@ -184,7 +184,10 @@ class Server:
         self._process.stdout.close()
 
     def run(self, kind, folder, kill_after=None, at="READY"):
-        """Run a search; kill it so many seconds after it was forked ("PID") or has begun.
+        """Run a search; kill it so many seconds after something.
+
+        That is "PID", it was forked, "READY", it has begun (or goes on), or "SAVING", it begins to
+        write a checkpoint, if it comes to that.
 
         Returns whether it ended by itself; `seconds` is then how long that took once it had begun.
         """
@@ -199,7 +202,10 @@ class Server:
                 pid = int(words[1])
             if words[0] == "READY":
                 began = time.monotonic()
-            if words[0] == at and kill_after is not None:
+            now = "READY" if at == "SAVING" else at
+            if words[0] == now and kill_after is not None:
+                if at == "SAVING":
+                    _wait_for_checkpoint(pid, folder)
                 time.sleep(kill_after)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -209,6 +215,18 @@ class Server:
                     raise RuntimeError(f"{kind} in {folder}: exit status {code}")
                 self.seconds = time.monotonic() - began
                 return code == 0
+
+
+def _is_saving(folder):
+    return any((folder / "run" / "checkpoints").glob("tmp-*"))
+
+
+def _wait_for_checkpoint(pid, folder):
+    """Until it begins to write one, or is over."""
+    with contextlib.suppress(ProcessLookupError):
+        while not _is_saving(folder):
+            os.kill(pid, 0)
+            time.sleep(0.002)
 
 
 def outcome(folder):
@@ -253,8 +271,9 @@ def kill_often(server, kind, folder, num_kills, seed):
     """Kill searches at random moments until there were so many kills, and compare each with one
     that nobody disturbed, in all but the time that it took.
 
-    The moments are spread over half the time of the undisturbed search, whatever that is here. (It
-    is run a second time: the first compiles.)
+    The moments are spread over half the time of the undisturbed search, whatever that is here (it
+    is run a second time: the first compiles); a fifth of them are within 0.1 s after a checkpoint
+    has begun to be written.
     """
     moments, tally = random.Random(seed), Tally()
     for name in ("compiling", "straight"):
@@ -264,13 +283,14 @@ def kill_often(server, kind, folder, num_kills, seed):
         place = folder / f"killed-{tally.searches}"
         killed_here = 0
         while True:
-            at = "READY" if moments.random() < 0.9 else "PID"
-            enough = tally.kills >= num_kills
-            after = None if enough else moments.uniform(0.0, longest)
+            (at,) = moments.choices(("PID", "READY", "SAVING"), (1, 7, 2))
+            after = moments.uniform(0.0, 0.1 if at == "SAVING" else longest)
+            if tally.kills >= num_kills:
+                after = None
             if server.run(kind, place, after, at):
                 break
             tally.kills, killed_here = tally.kills + 1, killed_here + 1
-            tally.hits += any((place / "run" / "checkpoints").glob("tmp-*"))
+            tally.hits += _is_saving(place)
         assert_equal(outcome(place), straight)
         tally.searches += 1
         called = _calls(place)
