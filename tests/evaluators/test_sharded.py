@@ -85,7 +85,7 @@ def test_two_processes_go_on_with_a_run_that_the_first_has_recorded(tmp_path):
     folder = str(tmp_path / "run")
     stopped = in_processes(name, 2, 1, RUN_DIR=folder, LAST="3")
     assert [one["nit"] for one in stopped] == [3, 3]
-    assert checkpoint.numbers(tmp_path / "run" / "checkpoints") == [3]
+    assert checkpoint.numbers(tmp_path / "run" / "checkpoints")[-1] == 3
     assert in_processes(name, 2, 1, RUN_DIR=folder) == [expected, expected]
     metrics = records.read_metrics(tmp_path / "run")
     assert metrics["generation"].tolist() == list(range(7))
@@ -96,10 +96,13 @@ def test_two_processes_go_on_with_a_run_that_the_first_has_recorded(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_the_first_process_refuses_ends_all(tmp_path):
+def test_what_the_first_process_refuses_ends_all(tmp_path, capfd):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(IndexError):  # they print nothing
+    with pytest.raises(ValueError, match="Expecting value"):  # they print no result
         in_processes("diffusion_evolution", 2, 1, RUN_DIR=str(tmp_path))
+    error = capfd.readouterr().err
+    assert "config.json is damaged" in error
+    assert "expected one that the first process takes" in error
 
 
 def test_a_recorded_search_goes_on(tmp_path):
