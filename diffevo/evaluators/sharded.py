@@ -135,7 +135,14 @@ def arrays_of_first_process(tree: PyTree, sharding: NamedSharding) -> PyTree:
         for i, leaf in enumerate(leaves):
             part = np.frombuffer(data, leaf.dtype, leaf.size, begin)
             leaves[i], begin = part.reshape(leaf.shape), begin + leaf.nbytes
-    return jax.device_put(treedef.unflatten(leaves), sharding)
+    # `jax.device_put` would compare what the processes have, and NaN is not equal to NaN.
+    placed = [
+        jax.make_array_from_callback(
+            leaf.shape, sharding, lambda index, leaf=leaf: np.asarray(leaf[index])
+        )
+        for leaf in leaves
+    ]
+    return treedef.unflatten(placed)
 
 
 def _sent(data: bytes) -> bytes:
