@@ -101,16 +101,13 @@ def save(
     Raises:
         Exception: what orbax or the system raises if it cannot be written.
     """
-    # Here, not above: it takes a second or two to import, and few searches need it.
-    import orbax.checkpoint as ocp
-
     place = folder / f"{generation:010d}"
     temporary = folder / f"tmp-{place.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     # orbax takes no arrays of size zero; the manifest has all there is to know of them.
     filled = {name: array for name, array in arrays.items() if array.size}
-    with ocp.PyTreeCheckpointer() as checkpointer:
+    with _checkpointer() as checkpointer:
         checkpointer.save(temporary.resolve() / "arrays", filled)
     manifest = {
         "format": _FORMAT,
@@ -150,8 +147,6 @@ def load(folder: Path, generation: int, run: str) -> tuple[dict[str, np.ndarray]
     Raises:
         CheckpointError: it is damaged, incomplete, or of another run.
     """
-    import orbax.checkpoint as ocp
-
     place = folder / f"{generation:010d}"
     try:
         manifest = json.loads((place / "manifest.json").read_text())
@@ -181,7 +176,7 @@ def load(folder: Path, generation: int, run: str) -> tuple[dict[str, np.ndarray]
     if changed:
         raise CheckpointError(f"{place}: damaged, {sorted(changed)[0]} is not what was written")
     try:
-        with ocp.PyTreeCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             arrays = checkpointer.restore(place.resolve() / "arrays")
     except Exception as error:  # orbax raises what it likes
         raise CheckpointError(f"{place}: orbax cannot read it, {error}") from error
@@ -218,6 +213,20 @@ def load_newest(folder: Path, run: str) -> tuple[int, dict[str, np.ndarray], Any
             + "; ".join(map(str, refused))
         ) from refused[0]
     return None
+
+
+def _checkpointer() -> Any:
+    """Orbax's, which waits for no other process of JAX's: only this one reads and writes."""
+    # Here, not above: it takes a second or two to import, and few searches need it.
+    import orbax.checkpoint as ocp
+
+    this = jax.process_index()
+    return ocp.Checkpointer(
+        ocp.PyTreeCheckpointHandler(),
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=this, active_processes={this}
+        ),
+    )
 
 
 def _sums(place: Path) -> dict[str, str]:

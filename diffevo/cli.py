@@ -86,7 +86,7 @@ class Run:
     """What is searched: package.module:name, a fitness function with an attribute `space` or
     `bounds`, or without (say --low, --high, --dims), or what makes one: name(10, seed=3)."""
 
-    options: tyro.conf.OmitArgPrefixes[SearchOptions]  # pyright: ignore[reportInvalidTypeForm]
+    options: Annotated[Any, tyro.conf.arg(constructor=SearchOptions), tyro.conf.OmitArgPrefixes]
 
     low: float | None = None
     """Lower bound of every coordinate, for a function that does not say what is searched."""
@@ -111,7 +111,7 @@ class Resume:
     directory: tyro.conf.Positional[Path]
     """The run directory."""
 
-    options: tyro.conf.OmitArgPrefixes[StopOptions]  # pyright: ignore[reportInvalidTypeForm]
+    options: Annotated[Any, tyro.conf.arg(constructor=StopOptions), tyro.conf.OmitArgPrefixes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,14 +133,6 @@ class List:
     """A folder of run directories, or a module (tasks.functions); None: what diffevo has."""
 
 
-Command = (
-    Annotated[Run, tyro.conf.subcommand("run")]
-    | Annotated[Resume, tyro.conf.subcommand("resume")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-    | Annotated[List, tyro.conf.subcommand("list")]
-)
-
-
 class UsageError(ValueError):
     """What was typed does not fit; the message says what was expected."""
 
@@ -154,8 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status; see the module.
     """
-    command = tyro.cli(  # pyright: ignore[reportCallIssue]
-        Command,  # pyright: ignore[reportArgumentType]
+    command = tyro.extras.subcommand_cli_from_dict(
+        {"run": Run, "resume": Resume, "report": Report, "list": List},
         prog="diffevo",
         description="Evolution as denoising: search for many good solutions at once.",
         args=arguments,
@@ -189,7 +181,7 @@ def _complain(error: BaseException) -> None:
 
 
 def _run(command: Run, console: Console) -> int:
-    options = dataclasses.asdict(command.options)  # pyright: ignore[reportArgumentType]
+    options = dataclasses.asdict(command.options)
     return _search(
         console,
         {
@@ -215,7 +207,7 @@ def _resume(command: Resume, console: Console) -> int:
         )
     if begun["folder"] not in sys.path:
         sys.path.append(begun["folder"])
-    changed = dataclasses.asdict(command.options)  # pyright: ignore[reportArgumentType]
+    changed = dataclasses.asdict(command.options)
     changed = {name: value for name, value in changed.items() if value is not None}
     begun["options"] |= changed
     return _search(console, begun, command.directory, resume=True)

@@ -39,6 +39,7 @@ def describe_search(setup: Setup, sign: float, compiled: bool) -> dict[str, Any]
         JSON-ready; equal for equal searches, in every process.
     """
     start = setup.start
+    repeats = {"num_repeats": setup.costs.num_repeats} if setup.costs.noisy else {}
     return {
         "maximize": sign < 0,
         "compiled": compiled,
@@ -55,7 +56,7 @@ def describe_search(setup: Setup, sign: float, compiled: bool) -> dict[str, Any]
             "fitness": describe(start.fitness),
             "known": describe(start.known),
         },
-    }
+    } | repeats
 
 
 def describe_space(space: SearchSpace) -> dict[str, Any]:

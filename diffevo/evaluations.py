@@ -3,6 +3,9 @@
 A row is an evaluation: ``generation``, ``member``, ``fitness`` in the user's sign, and a column for
 each leaf of the solution, named by its path: numbers, lists of numbers for arrays, and categories
 as text unless they are numbers. Any reader of Parquet takes the folder, or its files, as one table.
+
+Of a noisy function a row is a solution, its fitness the mean of its repeats; the candidates that
+are evaluated again come after the members, from member N on.
 """
 
 import os

@@ -162,10 +162,11 @@ def _tell(record: RunDirectory, optimizer: Optimizer, values: list[Value]) -> No
     """Tell a whole generation, and record it."""
     optimizer.tell(None, values)
     # Members whose values were known are not evaluated.
-    genomes, fitness = (array[None, : len(values)] for array in optimizer.told)
+    num = len(values) // optimizer.setup.costs.num_repeats
+    genomes, fitness = (array[None, :num] for array in optimizer.told)
     record.add_evaluations(optimizer.generation, genomes, fitness)
     first = record.next_metrics
-    record.add_metrics(optimizer.metrics(first), first, optimizer.num_evaluated(first))
+    record.add_metrics(optimizer.metrics(first), first)
 
 
 def _snapshot(optimizer: Optimizer, form: _Form) -> tuple[PyTree, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """One call: `minimize` and `maximize` run a whole search and return a scipy-like result."""
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -14,7 +15,6 @@ import numpy as np
 from jax import Array
 
 from diffevo import checkpoint, host_search, search
-from diffevo.algorithms import reevaluation
 from diffevo.evaluators import host, sharded
 from diffevo.evaluators.noise import WithKey, takes_key
 from diffevo.evaluators.ray import Ray
@@ -116,7 +116,8 @@ def minimize(
             that fail are left out. Everything counts in nfev and budget.
         run_dir: a directory for the memory of the run: its configuration, a line of metrics a
             generation, evaluations, checkpoints. If it cannot be written, there is a warning and
-            the search goes on. Not with noisy, nor where several JAX processes search.
+            the search goes on. Of several JAX processes the first writes, and all go on from what
+            it reads; with another evaluator than "sharded" each searches for itself: refused.
         resume: go on with the run in run_dir, or begin it if there is none. The search must be the
             same but for its stop rules; timeout counts from this call.
         record_evaluations: whether run_dir gets every evaluated solution and its value, in Parquet
@@ -155,10 +156,6 @@ def minimize(
         raise ValueError(f"run_dir: expected a path or None, got {run_dir!r}")
     if resume and run_dir is None:
         raise ValueError("resume: expected run_dir beside it, got None")
-    if run_dir is not None and noisy:
-        raise ValueError(f"run_dir: expected None with noisy=True, got {run_dir!r}")
-    if run_dir is not None and jax.process_count() > 1:
-        raise ValueError(f"run_dir: expected None where several processes search, got {run_dir!r}")
     if budget is None:
         raise ValueError("budget: expected an int >= 2, got None")
     optimizer = Optimizer(
@@ -186,6 +183,11 @@ def minimize(
     if keyed:
         fun = WithKey(fun)
     evaluate, compiled = _evaluator(evaluator), None
+    if run_dir is not None and jax.process_count() > 1 and not isinstance(evaluate, Sharded):
+        raise ValueError(
+            "run_dir: expected None, or evaluator='sharded', where several processes search, "
+            f"got {run_dir!r}"
+        )
     if evaluate is None or isinstance(evaluate, Sharded):
         required = evaluate is not None or evaluator == "traceable"
         is_traceable = setup.space.layout.is_traceable
@@ -218,11 +220,25 @@ def minimize(
     if run_dir is None:
         return run(None)
     is_compiled = compiled is not None
-    with open_run(
-        run_dir, resume, record_evaluations, setup, _sign, fun, is_compiled, _command
-    ) as record:
+    with contextlib.ExitStack() as opened:
+        record, refused = None, None
+        if jax.process_index() == 0:
+            try:
+                record = opened.enter_context(
+                    open_run(
+                        *(run_dir, resume, record_evaluations, setup, _sign, fun),
+                        *(is_compiled, _command),
+                    )
+                )
+            except Exception as error:  # whatever it is: the other processes must not wait
+                refused = error
+        if sharded.of_first_process(refused is not None):
+            raise refused or ValueError(
+                f"run_dir: expected one that the first process takes, got {run_dir!r}; it says why"
+            )
         result = run(record)
-        record.finish(result)
+        if record is not None:
+            record.finish(result)
     return result
 
 
@@ -283,25 +299,31 @@ def _run_compiled(
     last = rules.last
     assert last is not None  # there is a budget
     begin = (key, limits, params, new, known, known_fitness.astype(space.spec.dtype), last)
-    if record is None or record.restored is None:
+    capacity, restored = 0, None
+    if record is not None:
+        restored = record.restored
+        if record.records_evaluations:
+            row_bytes = (space.num_dims + 1) * space.spec.dtype.itemsize
+            num_bytes = search.num_asked(algorithm) * row_bytes
+            capacity = 1 if callback is not None else max(1, min(_CHUNK_BYTES // num_bytes, last))
+    # Only the first process has a record, and all of them make the same search.
+    generation, capacity = compiled.agreed((-1 if restored is None else restored[0], capacity))
+    is_restored = generation >= 0
+    if is_restored:
+        arrays = None if restored is None else restored[1]
+        state, history = _restored(compiled, begin, generation, arrays)
+    else:
         generation = 0
         state, history = compiled.start(*begin)
-    else:
-        generation, state, history = _restored(compiled, begin, *record.restored[:2])
-    is_restored = record is not None and record.restored is not None
     # No value is at most NaN: without a target the loop never ends early.
     target = jnp.asarray(math.nan if rules.target is None else rules.target, space.spec.dtype)
     nfev = setup.nfev(np.arange(max(last, generation) + 1))
-    capacity = 0
     if record is not None:
         if not is_restored:
             asked = size - len(known)
             first = np.asarray(state.population)[:asked], np.asarray(state.fitness)[:asked]
             record.add_evaluations(0, first[0][None], sign * first[1][None])
         record.add_metrics(*_new_metrics(record, history, sign, generation, nfev))
-        if record.records_evaluations:
-            row_bytes = size * (space.num_dims + 1) * space.spec.dtype.itemsize
-            capacity = 1 if callback is not None else max(1, min(_CHUNK_BYTES // row_bytes, last))
 
     stop_reason, count, improved_at = None, 1, 0
     try:
@@ -326,11 +348,12 @@ def _run_compiled(
                     bests = np.asarray(history["best_fitness"])[: generation + 1]
                     improved_at = int(
                         seen.improved_at
-                        if isinstance(seen, reevaluation.State)
+                        if setup.costs.noisy
                         else np.flatnonzero(bests == bests[-1])[0]
                     )
                 # In the genome's precision, as the compiled loop compares.
-                reached = rules.target is not None and bool(_bound(seen) <= target)
+                bound = _bound(seen, setup.costs.noisy)
+                reached = rules.target is not None and bool(bound <= target)
                 value = -math.inf if reached else math.inf
                 ended = rules.reason(generation, value, improved_at, time.monotonic() - began)
                 if reached or stop_reason is None:
@@ -374,29 +397,31 @@ def _run_compiled(
         message=MESSAGES[stop_reason],
         population=space.decode(state.population),
         fitness=sign * np.asarray(state.fitness),
-        history=_part(history, sign, 0, generation + 1),
-        modes=find_modes(algorithm, state, space, sign, nfev, host=False),
-        **noise_of(state, setup.costs.num_repeats),
+        history=_part(history, sign, 0, generation + 1, nfev),
+        modes=find_modes(setup, state, sign, nfev, host=False),
+        **noise_of(setup, state),
     )
 
 
-def _bound(state: Any) -> Array:
+def _bound(state: Any, noisy: bool) -> Array:
     """What is compared with a target: the best value, but no lucky one."""
-    return state.bound if isinstance(state, reevaluation.State) else state.best_fitness
+    return state.bound if noisy else state.best_fitness
 
 
-def _part(history: dict[str, Array], sign: float, first: int, end: int) -> dict[str, np.ndarray]:
+def _part(
+    history: dict[str, Array], sign: float, first: int, end: int, nfev: np.ndarray
+) -> dict[str, np.ndarray]:
     """History of the generations first to end - 1, in the user's sign."""
     columns = {name: np.asarray(values)[first:end] for name, values in history.items()}
-    return search.in_users_sign(columns, sign)
+    return search.in_users_sign(columns | {"nfev": nfev[first:end]}, sign)
 
 
 def _new_metrics(
     record: RunDirectory, history: dict[str, Array], sign: float, generation: int, nfev: np.ndarray
-) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], int]:
     """What `RunDirectory.add_metrics` takes, of the generations that have no line yet."""
-    first, end = record.next_metrics, generation + 1
-    return _part(history, sign, first, end), first, nfev[first:end]
+    first = record.next_metrics
+    return _part(history, sign, first, generation + 1, nfev), first
 
 
 def _snapshot(state: Any, history: dict[str, Array], generation: int) -> tuple[Any, None]:
@@ -406,20 +431,31 @@ def _snapshot(state: Any, history: dict[str, Array], generation: int) -> tuple[A
 
 
 def _restored(
-    compiled: "_Search", begin: tuple[Any, ...], generation: int, arrays: dict[str, np.ndarray]
-) -> tuple[int, Any, dict[str, Array]]:
-    """(generation, state, history) of a checkpoint; begin are the arguments of `_Search.start`."""
+    compiled: "_Search",
+    begin: tuple[Any, ...],
+    generation: int,
+    arrays: dict[str, np.ndarray] | None,
+) -> tuple[Any, dict[str, Array]]:
+    """(state, history) of a checkpoint, which the first process has.
+
+    Args:
+        compiled: the search.
+        begin: the arguments of `_Search.start`.
+        generation: after which the checkpoint is.
+        arrays: what is in it; None in the other processes.
+    """
     *traced, last = begin
     state, history = jax.eval_shape(lambda *a: compiled.start(*a, last), *traced)
-    state = jax.device_put(checkpoint.from_arrays(state, arrays, "state"))
-    past = checkpoint.under("history", arrays)
     # With a smaller budget than before, more has passed than there is room for.
     rows = max(last, generation) + 1
-    whole = {}
-    for name, like in history.items():
-        whole[name] = np.zeros(rows, like.dtype)
-        whole[name][: generation + 1] = past[name]
-    return generation, state, jax.device_put(whole)
+    whole = {name: np.zeros(rows, like.dtype) for name, like in history.items()}
+    if arrays is None:
+        state = jax.tree.map(lambda like: np.zeros(like.shape, like.dtype), state)
+    else:
+        state = checkpoint.from_arrays(state, arrays, "state")
+        for name, values in checkpoint.under("history", arrays).items():
+            whole[name][: generation + 1] = values
+    return compiled.placed((state, whole))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -446,9 +482,11 @@ class _Hashable:
 class _Search:
     start: Callable[..., Any]
     advance: Callable[..., Any]
-    # State and history as this process's own arrays, and what the first process says.
+    # State and history as this process's own arrays, what the first process says, and arrays of its
+    # as state and history.
     local: Callable[[Any], Any]
     agreed: Callable[[Any], Any]
+    placed: Callable[[Any], Any]
 
 
 # Bounded: the cache keeps the user's functions, and what they close over, alive.
@@ -477,11 +515,13 @@ def _compiled(
     if evaluate_users is None:
         return None
     if spread is None:
-        jit, local, agreed = jax.jit, lambda tree: tree, lambda value: value
+        jit, placed = jax.jit, jax.device_put
+        local = agreed = _itself
     else:
         everywhere = spread.replicated
         jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
         local, agreed = sharded.local, sharded.of_first_process
+        placed = functools.partial(sharded.arrays_of_first_process, sharding=everywhere)
         evaluate_users = functools.partial(spread.evaluate, evaluate_users)
 
     def evaluate(genomes: Array, limits: Limits, key: Array, generation: Any) -> Array:
@@ -515,12 +555,13 @@ def _compiled(
     @functools.partial(jit, static_argnames="capacity")
     def advance(key, limits, params, state, history, generation, count, target, capacity):
         # Evaluations of the chunk, if they are recorded.
-        shapes = ((capacity, size, layout.spec.num_dims), (capacity, size)) if capacity else ()
+        rows = capacity, search.num_asked(algorithm)
+        shapes = ((*rows, layout.spec.num_dims), rows) if capacity else ()
         evaluations = tuple(jnp.zeros(shape, dtype) for shape in shapes)
 
         def unfinished(carry):
             state, _, g, _ = carry
-            return (g < generation + count) & ~(_bound(state) <= target)
+            return (g < generation + count) & ~(_bound(state, keyed) <= target)
 
         def body(carry):
             state, history, g, evaluations = carry
@@ -536,7 +577,11 @@ def _compiled(
         begin = (state, history, jnp.asarray(generation), evaluations)
         return jax.lax.while_loop(unfinished, body, begin)
 
-    return _Search(start, advance, local, agreed)
+    return _Search(start, advance, local, agreed, placed)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _record(history: dict[str, Array], index: Any, metrics: dict[str, Array]) -> dict[str, Array]:

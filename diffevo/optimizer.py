@@ -340,17 +340,11 @@ class Optimizer:
         if generation > 0:
             self._state = state
         self._generation = generation
-        size = self.population_size
-        self._told = genomes[:size], fitness[:size]
+        self._told = genomes, fitness
         self._history.append(metrics)
         self._nfev.append(num_evaluated + (self._nfev[-1] if self._nfev else 0))
         if setup.costs.noisy:
-            chosen = self._state
-            self._best_genome, self._best = (
-                np.asarray(chosen.best_solution),
-                float(chosen.best_fitness),
-            )
-            self._bound, self._improved_at = float(chosen.bound), int(chosen.improved_at)
+            self._take_chosen()
             return
         # In the values' own precision, which may be higher than the genome's.
         index = int(np.argmin(np.where(np.isnan(fitness), np.inf, fitness)))
@@ -358,6 +352,13 @@ class Optimizer:
             self._best, self._best_genome = float(fitness[index]), genomes[index]
             self._bound = self._best
             self._improved_at = generation
+
+    def _take_chosen(self) -> None:
+        """The best of a noisy function is what its state says."""
+        chosen = self._state
+        self._best_genome = np.asarray(chosen.best_solution)
+        self._best, self._bound = float(chosen.best_fitness), float(chosen.bound)
+        self._improved_at = int(chosen.improved_at)
 
     def _failure(
         self,
@@ -382,25 +383,27 @@ class Optimizer:
         genome = self._check_told()[0]
         metrics = {name: values[0] for name, values in self.metrics(self._generation).items()}
         x = self.space.solutions(genome[None])[0]
-        return metrics | {"nfev": self._nfev[-1], "x": x, "fun": self._sign * self._best}
+        return metrics | {"x": x, "fun": self._sign * self._best}
 
     @property
     def told(self) -> tuple[np.ndarray, np.ndarray]:
-        """(genomes (N, D), values (N,) in your sign) of the generation told last."""
+        """(genomes (M, D), values (M,) in your sign) of the generation told last.
+
+        M is N; with noise the candidates that were evaluated again come after the members.
+        """
         genomes, fitness = self._check_told()[1]
         return genomes, self._sign * fitness
 
     def metrics(self, first: int = 0) -> dict[str, np.ndarray]:
         """One array a metric, in your sign, of the generations from the first one asked for."""
-        columns = {
+        columns = self._columns(first) | {"nfev": np.array(self._nfev[first:])}
+        return search.in_users_sign(columns, self._sign)
+
+    def _columns(self, first: int) -> dict[str, np.ndarray]:
+        return {
             name: np.array([np.asarray(metrics[name]) for metrics in self._history[first:]])
             for name in self._history[0]
         }
-        return search.in_users_sign(columns, self._sign)
-
-    def num_evaluated(self, first: int = 0) -> np.ndarray:
-        """Solutions evaluated up to each of the generations from the first asked for."""
-        return np.array(self._nfev[first:])
 
     @property
     def is_asked(self) -> bool:
@@ -412,10 +415,7 @@ class Optimizer:
 
         Raises:
             RuntimeError: nothing was told yet, or a population is being evaluated.
-            ValueError: fun is noisy; what was evaluated again is not in it.
         """
-        if self.setup.costs.noisy:
-            raise ValueError("snapshot: expected a search without noisy=True")
         genome, (genomes, fitness) = self._check_told()
         if self.is_asked:
             raise RuntimeError("snapshot: expected a call of tell before it")
@@ -426,10 +426,7 @@ class Optimizer:
             "best_solution": genome,
             "best": np.array(self._best),
             "improved_at": np.array(self._improved_at),
-            "history": {
-                name: np.array([np.asarray(metrics[name]) for metrics in self._history])
-                for name in self._history[0]
-            },
+            "history": self._columns(0),
             "nfev": np.array(self._nfev),
             "failed": np.array(self._failed, genomes.dtype).reshape(-1, genomes.shape[1]),
             "failed_at": np.array(
@@ -459,6 +456,8 @@ class Optimizer:
         self._best_genome, self._best = arrays["best_solution"], float(arrays["best"])
         self._bound = self._best
         self._improved_at = int(arrays["improved_at"])
+        if self.setup.costs.noisy:
+            self._take_chosen()
         self._nfev = arrays["nfev"].tolist()
         self._generation = len(self._nfev) - 1
         self._history = [
@@ -479,8 +478,9 @@ class Optimizer:
     @property
     def result(self) -> Result:
         """What the search has found so far; at any time after the first `tell`."""
-        genome, (genomes, fitness) = self._check_told()
-        reason = self.stop() or "running"
+        genome, told = self._check_told()
+        genomes, fitness = (array[: self.population_size] for array in told)
+        reason, history = self.stop() or "running", self.metrics()
         return Result(
             x=self.space.solutions(genome[None])[0],
             fun=self._sign * self._best,
@@ -491,17 +491,10 @@ class Optimizer:
             message=MESSAGES[reason],
             population=self.space.batch(genomes),
             fitness=self._sign * fitness,
-            history=self.metrics(),
-            modes=find_modes(
-                self.setup.algorithm,
-                self._state,
-                self.space,
-                self._sign,
-                self.num_evaluated(),
-                host=True,
-            ),
+            history=history,
+            modes=find_modes(self.setup, self._state, self._sign, history["nfev"], host=True),
             failures=tuple(self._failures),
-            **noise_of(self._state, self.setup.costs.num_repeats),
+            **noise_of(self.setup, self._state),
         )
 
     def _check_told(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -29,10 +29,8 @@ def convergence(result: Result, ax: Axes | None = None, label: str | None = None
         The axes.
     """
     ax = _axes(ax)
-    generations = len(result.history["best_fitness"])
-    # Whole generations; the last one may have been cut short.
-    nfev = np.linspace(result.nfev / generations, result.nfev, generations)
-    ax.step(nfev, result.history["best_fitness"], where="post", label=label)
+    history = result.history
+    ax.step(history["nfev"], history["best_fitness"], where="post", label=label)
     ax.set_xlabel("evaluations")
     ax.set_ylabel("best fitness")
     return ax

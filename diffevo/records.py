@@ -142,20 +142,19 @@ class RunDirectory:
         """How long the search has taken in all sessions."""
         return self._seconds + time.monotonic() - self._began
 
-    def add_metrics(self, history: dict[str, np.ndarray], first: int, nfev: np.ndarray) -> None:
+    def add_metrics(self, history: dict[str, np.ndarray], first: int) -> None:
         """Hand over a line for each generation that has none yet.
 
         Args:
             history: a metric's values in the user's sign, of the generations from the first on.
             first: number of the first.
-            nfev: solutions evaluated up to each, of the same generations.
         """
-        begin, self._written = self._written + 1, max(self._written, first + len(nfev) - 1)
+        last = first + len(history["generation"]) - 1
+        begin, self._written = self._written + 1, max(self._written, last)
         if begin > self._written:
             return
         columns = {name: values[begin - first :].tolist() for name, values in history.items()}
         generations = columns.pop("generation")
-        columns |= {"nfev": nfev[begin - first :].tolist()}
         self._do(self._append_metrics, generations, columns, round(self.seconds, 3))
 
     @property
@@ -534,6 +533,8 @@ def _result_as_json(result: Result, space: SearchSpace) -> dict[str, Any]:
         "success": result.success,
         "stop_reason": result.stop_reason,
         "message": result.message,
+        "standard_error": _plain(result.standard_error),
+        "num_evaluations": result.num_evaluations,
         "modes": modes,
         "failures": [
             {

@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from diffevo.algorithms.reevaluation import Reevaluation, State
 from diffevo.evaluators.host import Failure
-from diffevo.space import SearchSpace
+from diffevo.search import Setup
 
 PyTree = Any
 
@@ -46,7 +45,7 @@ class Result:
         fitness: its values, shape (N,), in the user's sign, NaN where failed or, when the search
             was cut short, not evaluated.
         history: one array a metric, an entry a generation (entry 0 is the initial population);
-            fitness values in the user's sign.
+            fitness values in the user's sign. ``nfev``: solutions evaluated up to each.
         modes: the distinct optima found; None from an algorithm that does not keep account of them.
         standard_error: of fun, where the function is noisy and fun is a mean; NaN if it is one of
             fewer than two evaluations; None where the function is not noisy.
@@ -71,25 +70,22 @@ class Result:
     failures: tuple[Failure, ...] = ()
 
 
-def noise_of(state: Any, num_repeats: int) -> dict[str, Any]:
+def noise_of(setup: Setup, state: Any) -> dict[str, Any]:
     """How certain the best value in a state is, as fields of `Result`; none if it is no mean."""
-    if not isinstance(state, State):
+    if not setup.costs.noisy:
         return {}
     return {
         "standard_error": float(state.standard_error),
-        "num_evaluations": int(state.num_evaluations) * num_repeats,
+        "num_evaluations": int(state.num_evaluations) * setup.costs.num_repeats,
     }
 
 
-def find_modes(
-    algorithm: Any, state: Any, space: SearchSpace, sign: float, nfev: np.ndarray, host: bool
-) -> Modes | None:
+def find_modes(setup: Setup, state: Any, sign: float, nfev: np.ndarray, host: bool) -> Modes | None:
     """The optima that an algorithm keeps account of, in the user's sign and structure.
 
     Args:
-        algorithm: the algorithm.
-        state: its state.
-        space: what is searched.
+        setup: the search.
+        state: of its algorithm.
         sign: -1 where the user maximises.
         nfev: evaluations after each generation, shape (generations,).
         host: whether solutions are wanted as `SearchSpace.batch` gives them.
@@ -97,7 +93,8 @@ def find_modes(
     Returns:
         `Modes`; None if the algorithm has no `modes`.
     """
-    if isinstance(algorithm, Reevaluation):
+    algorithm, space = setup.algorithm, setup.space
+    if setup.costs.noisy:
         algorithm, state = algorithm.algorithm, state.inner
     if not hasattr(algorithm, "modes"):
         return None

@@ -214,11 +214,15 @@ def init(algorithm: Any, key: Array, genomes: Array, fitness: Array, params: Any
 
 
 def ask(algorithm: Any, key: Array, generation: Any, state: Any, params: Any) -> tuple[Array, Any]:
-    """(genomes (M, D), state) of generation >= 1; M is N, and more with `Reevaluation`."""
+    """(genomes (M, D), state) of generation >= 1."""
     ask_key, _ = jax.random.split(jax.random.fold_in(key, generation))
     population, state = algorithm.ask(ask_key, state, params)
-    num = algorithm.num_asked if isinstance(algorithm, Reevaluation) else algorithm.population_size
-    return algorithm.solution.ravel(population, num), state
+    return algorithm.solution.ravel(population, num_asked(algorithm)), state
+
+
+def num_asked(algorithm: Any) -> int:
+    """M, what `ask` gives: N, and more with `Reevaluation`."""
+    return getattr(algorithm, "num_asked", algorithm.population_size)
 
 
 def noise_key(key: Array, generation: Any) -> Array:

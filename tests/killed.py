@@ -6,7 +6,9 @@ FOLDER/outcome.npz, and FOLDER/calls.txt has a line for every call of a plain Py
 """
 
 import contextlib
+import dataclasses
 import importlib
+import itertools
 import os
 import pathlib
 import random
@@ -25,7 +27,9 @@ from diffevo.denoiser.fit import Training
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOX = ([-4.0, -4.0], [4.0, 4.0])
 SIZE = 8
-KINDS = ("host", "batch", "compiled", "hades", "niching")
+KINDS = ("host", "compiled", "compiled-noisy", "noisy", "batch", "hades", "niching")
+# These are compiled, so that mid-run checkpoints are all that they go on from.
+COMPILED = ("compiled", "compiled-noisy", "niching")
 
 
 def _announce():
@@ -34,6 +38,7 @@ def _announce():
 
 def search(kind, folder):
     """One of the searches, recorded in folder/run and begun or resumed there."""
+    import jax
     import jax.numpy as jnp
 
     announced = []
@@ -56,17 +61,23 @@ def search(kind, folder):
         time.sleep(0.01)
         return np.sum((xs - 1.0) ** 2, axis=1)
 
+    def noisy(x, seed):
+        return plain(x) + np.random.default_rng(seed).normal()
+
     def traced(x):
         return jnp.sum((x - 1.0) ** 2)
 
+    def traced_noisy(x, key):
+        return traced(x) + jax.random.normal(key)
+
     def callback(info):
         # After the first generation the loop is compiled.
-        if kind in ("compiled", "niching") and info["generation"] > 0:
+        if kind in COMPILED and info["generation"] > 0:
             announce()
             time.sleep(0.01)
 
     options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
-    if kind == "compiled":
+    if kind in ("compiled", "compiled-noisy"):
         options["budget"] = 200 * SIZE
     if kind == "niching":
         options = {"budget": 200 * SIZE, "population_size": SIZE}
@@ -74,12 +85,20 @@ def search(kind, folder):
         training = Training(num_epochs=5, batch_size=16)
         solution = np.zeros(2, np.float32)
         options["algorithm"] = diffevo.HADES(SIZE, solution, training=training, num_steps=4)
+    functions = {
+        "batch": batch,
+        "noisy": noisy,
+        "compiled": traced,
+        "compiled-noisy": traced_noisy,
+        "niching": traced,
+    }
     return diffevo.minimize(
-        {"batch": batch, "compiled": traced, "niching": traced}.get(kind, plain),
+        functions.get(kind, plain),
         BOX,
         seed=4,
         callback=callback,
-        evaluator="auto" if kind in ("compiled", "niching") else "serial",
+        noisy="noisy" in kind,
+        evaluator="auto" if kind in COMPILED else "serial",
         run_dir=folder / "run",
         resume=True,
         **options,
@@ -140,6 +159,7 @@ class Server:
         from tests import compilation
 
         environment = os.environ | compilation.environment()
+        self.seconds = 0.0
         environment |= {
             "JAX_PLATFORMS": "cpu",
             "JAX_COMPILATION_CACHE_DIR": str(cache),
@@ -164,20 +184,28 @@ class Server:
         self._process.stdout.close()
 
     def run(self, kind, folder, kill_after=None, at="READY"):
-        """Run a search; kill it so many seconds after it was forked ("PID") or has begun.
+        """Run a search; kill it so many seconds after something.
 
-        Returns whether it ended by itself.
+        That is "PID", it was forked, "READY", it has begun (or goes on), or "SAVING", it begins to
+        write a checkpoint, if it comes to that.
+
+        Returns whether it ended by itself; `seconds` is then how long that took once it had begun.
         """
         self._process.stdin.write(f"{kind} {folder}\n")
         self._process.stdin.flush()
-        pid = None
+        pid, began = None, 0.0
         while True:
             words = self._process.stdout.readline().split()
             if not words:
                 raise RuntimeError("the server is gone")
             if words[0] == "PID":
                 pid = int(words[1])
-            if words[0] == at and kill_after is not None:
+            if words[0] == "READY":
+                began = time.monotonic()
+            now = "READY" if at == "SAVING" else at
+            if words[0] == now and kill_after is not None:
+                if at == "SAVING":
+                    _wait_for_checkpoint(pid, folder)
                 time.sleep(kill_after)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -185,7 +213,20 @@ class Server:
                 code = int(words[1])
                 if code not in (0, signal.SIGKILL):
                     raise RuntimeError(f"{kind} in {folder}: exit status {code}")
+                self.seconds = time.monotonic() - began
                 return code == 0
+
+
+def _is_saving(folder):
+    return any((folder / "run" / "checkpoints").glob("tmp-*"))
+
+
+def _wait_for_checkpoint(pid, folder):
+    """Until it begins to write one, or is over."""
+    with contextlib.suppress(ProcessLookupError):
+        while not _is_saving(folder):
+            os.kill(pid, 0)
+            time.sleep(0.002)
 
 
 def outcome(folder):
@@ -207,33 +248,71 @@ def assert_equal(one, other):
     assert repr(one[2]) == repr(other[2])
 
 
-def kill_often(server, kind, folder, num_kills, seed, longest):
-    """Kill searches at random moments until there were so many kills; compare all with one that
-    nobody disturbed. Returns (searches that ended, kills that hit a checkpoint half written, most
-    evaluations too many per kill).
+@dataclasses.dataclass
+class Tally:
+    """What became of searches that were killed.
+
+    Attributes:
+        kills: how many hit a search.
+        searches: that ended, each like the undisturbed one.
+        hits: kills that hit a checkpoint half written.
+        extra: most evaluations too many per kill, of one search.
+        lost: evaluations of a generation that had been left behind.
     """
-    moments = random.Random(seed)
-    server.run(kind, folder / "straight")
-    straight = outcome(folder / "straight")
-    kills, searches, hits, extra = 0, 0, 0, 0
-    while kills < num_kills:
-        place = folder / f"killed-{searches}"
+
+    kills: int = 0
+    searches: int = 0
+    hits: int = 0
+    extra: float = 0.0
+    lost: int = 0
+
+
+def kill_often(server, kind, folder, num_kills, seed):
+    """Kill searches at random moments until there were so many kills, and compare each with one
+    that nobody disturbed, in all but the time that it took.
+
+    The moments are spread over half the time of the undisturbed search, whatever that is here (it
+    is run a second time: the first compiles); a fifth of them are within 0.1 s after a checkpoint
+    has begun to be written.
+    """
+    moments, tally = random.Random(seed), Tally()
+    for name in ("compiling", "straight"):
+        server.run(kind, folder / name)
+    straight, longest = outcome(folder / "straight"), server.seconds / 2
+    while tally.kills < num_kills:
+        place = folder / f"killed-{tally.searches}"
         killed_here = 0
         while True:
-            at = "READY" if moments.random() < 0.9 else "PID"
-            enough = kills >= num_kills
-            after = None if enough else moments.uniform(0.0, longest)
+            (at,) = moments.choices(("PID", "READY", "SAVING"), (1, 7, 2))
+            after = moments.uniform(0.0, 0.1 if at == "SAVING" else longest)
+            if tally.kills >= num_kills:
+                after = None
             if server.run(kind, place, after, at):
                 break
-            kills, killed_here = kills + 1, killed_here + 1
-            hits += any((place / "run" / "checkpoints").glob("tmp-*"))
+            tally.kills, killed_here = tally.kills + 1, killed_here + 1
+            tally.hits += _is_saving(place)
         assert_equal(outcome(place), straight)
-        searches += 1
-        if (place / "calls.txt").exists() and killed_here:
-            calls = len((place / "calls.txt").read_text().splitlines())
-            extra = max(extra, (calls - int(straight[0]["nfev"])) / killed_here)
+        tally.searches += 1
+        called = _calls(place)
+        if killed_here and called:
+            extra = (len(called) - int(straight[0]["nfev"])) / killed_here
+            tally.extra = max(tally.extra, extra)
+            # Members in the order in which they were evaluated first; candidates of a noisy
+            # function come again and again.
+            order = {
+                x: number for number, x in enumerate(dict.fromkeys(_calls(folder / "straight")))
+            }
+            generations = [order[x] // SIZE for x in called]
+            if kind != "noisy":
+                tally.lost += sum(a > b for a, b in itertools.pairwise(generations))
     assert checkpoint.numbers(folder / "straight" / "run" / "checkpoints")
-    return searches, hits, extra
+    return tally
+
+
+def _calls(folder):
+    """The solutions that a plain function was called with; none of the others."""
+    path = folder / "calls.txt"
+    return path.read_text().splitlines() if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -118,7 +118,6 @@ def test_arguments_of_both(call, arguments, words):
         ({"run_dir": ""}, ["run_dir", "a path", "''"]),
         ({"run_dir": b"runs"}, ["run_dir", "a path", "b'runs'"]),
         ({"run_dir": __file__}, ["run_dir", "a directory", "file"]),
-        ({"run_dir": "runs", "noisy": True}, ["run_dir", "None with noisy", "runs"]),
         ({"resume": True}, ["resume", "run_dir beside it", "None"]),
         ({"resume": "yes"}, ["resume", "True or False", "yes"]),
         ({"record_evaluations": None}, ["record_evaluations", "True or False", "None"]),

@@ -66,6 +66,22 @@ def plain():
     return diffevo.minimize(noisy, BOX, **OPTIONS)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("num_repeats", [1, 4])
+def test_what_is_reported_is_unbiased(num_repeats):
+    options = OPTIONS | {"num_repeats": num_repeats, "budget": num_repeats * OPTIONS["budget"]}
+    errors = []
+    for seed in range(300):
+        result = diffevo.minimize(jax_noisy, BOX, **(options | {"seed": seed}))
+        # In standard deviations of a mean of so many values.
+        scale = 0.5 / np.sqrt(result.num_evaluations)
+        errors.append((result.fun - true(result.x)) / scale)
+    mean, deviation = np.mean(errors), np.std(errors, ddof=1)
+    print(f"{num_repeats} repeats: {mean:.3f} +- {deviation / np.sqrt(300):.3f} of its own error")
+    assert abs(mean) < 4 * deviation / np.sqrt(300)
+    assert 0.8 < deviation < 1.2
+
+
 def test_a_plain_function_takes_a_seed_whatever_the_evaluator():
     check(plain())
     threads = diffevo.minimize(noisy, BOX, evaluator=Threads(3), **OPTIONS)

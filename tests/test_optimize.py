@@ -104,6 +104,12 @@ def test_ftarget_stops_in_the_users_sign():
         assert len(result.history["generation"]) == result.nit + 1
 
 
+def test_a_schedule_of_a_hundred_thousand_generations():
+    options = {"algorithm": "diffusion_evolution", "population_size": 16, "budget": 10**7}
+    result = diffevo.minimize(sphere, BOX, max_generations=100_000, ftarget=1.0, **options)
+    assert result.stop_reason == "ftarget"
+
+
 def test_callback_sees_every_generation_and_can_stop():
     seen = []
 

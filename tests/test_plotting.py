@@ -22,7 +22,7 @@ RESULT = diffevo.Result(
     message="",
     population={"a": np.arange(8.0).reshape(4, 2), "b": np.arange(4)},
     fitness=np.array([1.0, np.nan, 0.5, 2.0]),
-    history={"best_fitness": np.array([2.0, 1.0, 0.5])},
+    history={"best_fitness": np.array([2.0, 1.0, 0.5]), "nfev": np.array([8, 20, 30])},
     modes=Modes({"a": np.ones((1, 2)), "b": np.array([7])}, np.array([0.5]), np.array([20])),
 )
 
@@ -30,7 +30,7 @@ RESULT = diffevo.Result(
 def test_convergence():
     ax = plotting.convergence(RESULT, label="one")
     (line,) = ax.get_lines()
-    np.testing.assert_array_equal(line.get_xdata(), [10, 20, 30])
+    np.testing.assert_array_equal(line.get_xdata(), [8, 20, 30])
     np.testing.assert_array_equal(line.get_ydata(), [2.0, 1.0, 0.5])
     assert plotting.convergence(RESULT, ax) is ax
     plt.close("all")

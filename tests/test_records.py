@@ -7,12 +7,14 @@ import resource
 import shutil
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import diffevo
 from diffevo import Choice, Integer, Real, SearchSpace, checkpoint, evaluations, optimize, records
+from diffevo.algorithms.reevaluation import num_candidates
 from diffevo.evaluators.host import Remembered, Threads
 from tests import killed
 from tests.contract import driver
@@ -189,6 +191,57 @@ def test_a_run_goes_on_as_if_nothing_had_happened(fun, tmp_path, monkeypatch):
     assert len(records.read_config(tmp_path)["sessions"]) == 4
 
 
+def noisy(x, seed):
+    return sphere(x) + np.random.default_rng(seed).normal()
+
+
+def jax_noisy(x, key):
+    return jax_sphere(x) + jax.random.normal(key)
+
+
+@pytest.mark.parametrize(
+    ("fun", "num_repeats"), [(noisy, 1), (jax_noisy, 3)], ids=["host", "jax, repeated"]
+)
+def test_a_noisy_run_goes_on_as_if_nothing_had_happened(fun, num_repeats, tmp_path):
+    again = num_candidates(SIZE)
+    options = {"noisy": True, "num_repeats": num_repeats}
+    options["budget"] = num_repeats * (SIZE + 9 * (SIZE + again))
+    straight = diffevo.minimize(fun, BOX, **(OPTIONS | options))
+    # In an odd generation and in an even one: values that choose, and values that are reported.
+    for last in (3, 6):
+        part = run(fun, tmp_path, callback=until(last), resume=True, **options)
+        assert (part.nit, part.stop_reason) == (last, "callback")
+    resumed = run(fun, tmp_path, callback=until(99), resume=True, **options)
+    assert_same(resumed, straight)
+    assert resumed.nfev == options["budget"]
+    for name in ("standard_error", "num_evaluations"):
+        assert getattr(resumed, name) == getattr(straight, name)
+        assert records.read_result(tmp_path)[name] == getattr(straight, name)
+        assert lines(tmp_path)[-1][name] == pytest.approx(straight.history[name][-1])
+    # The candidates come after the members.
+    table = evaluations.read(tmp_path / "evaluations").to_pydict()
+    assert table["generation"] == np.repeat(np.arange(10), [SIZE] + 9 * [SIZE + again]).tolist()
+    assert table["member"][-again:] == list(range(SIZE, SIZE + again))
+    last = table["fitness"][-SIZE - again : -again]
+    np.testing.assert_allclose(last, straight.fitness, rtol=1e-6)
+    with pytest.raises(ValueError, match=rf"num_repeats: {num_repeats} there, 2 here"):
+        run(fun, tmp_path, resume=True, **(options | {"num_repeats": 2, "budget": 10**4}))
+
+
+def test_a_noisy_function_without_a_seed_keeps_its_values(tmp_path):
+    rng = np.random.default_rng(0)
+    options = {"noisy": True, "budget": SIZE + 4 * (SIZE + num_candidates(SIZE))}
+
+    def drawn(x):
+        return sphere(x) + rng.normal()
+
+    part = run(drawn, tmp_path, callback=until(2), **options)
+    whole = run(drawn, tmp_path, resume=True, **options)
+    for name in part.history:
+        np.testing.assert_array_equal(whole.history[name][:3], part.history[name])
+    assert (whole.nit, whole.nfev) == (4, options["budget"])
+
+
 LEARNED = ("hades", "charles_d")
 
 
@@ -306,20 +359,24 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
     with killed.Server(tmp_path / "cache") as server:
         for kind in ("host", "compiled"):
             (tmp_path / kind).mkdir()
-            *_, extra = killed.kill_often(server, kind, tmp_path / kind, 1, seed=0, longest=0.5)
-            assert extra <= killed.SIZE
+            tally = killed.kill_often(server, kind, tmp_path / kind, 1, seed=0)
+            assert tally.extra <= killed.SIZE
+            assert tally.lost == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", killed.KINDS)
 def test_killed_a_hundred_times(kind, tmp_path):
     with killed.Server(tmp_path / "cache") as server:
-        searches, hits, extra = killed.kill_often(server, kind, tmp_path, 100, seed=1, longest=5.0)
-    assert searches >= 2
-    assert hits > 0
+        tally = killed.kill_often(server, kind, tmp_path, 100, seed=1)
+    print(f"{kind}: {tally}")
+    assert tally.kills == 100
+    assert tally.searches >= 2
+    assert tally.hits > 0
     # Of evaluations that take 2 ms, one is under way when the process is killed; those that failed
     # in the unfinished generation are tried again.
-    assert extra <= killed.SIZE / 2
+    assert tally.extra <= killed.SIZE / 2
+    assert tally.lost == 0
 
 
 # --- Refused --------------------------------------------------------------------------------------

@@ -192,8 +192,11 @@ def test_a_browser_draws_every_plot(mixed, tmp_path):
     path.write_text(report.page(mixed[0]).replace("</style>", f"</style>{script}"))
     done = subprocess.run(
         [
-            *(chromium(), "--headless", "--no-sandbox", "--no-zygote", "--disable-gpu"),
-            *("--single-process", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+            *(chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+            # Nothing but the page is to be fetched.
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            f"--user-data-dir={tmp_path / 'profile'}",
             *("--virtual-time-budget=20000", "--dump-dom", path.as_uri()),
         ],
         capture_output=True,

@@ -119,5 +119,33 @@ def of_first_process(value: Any) -> Any:
     if jax.process_count() == 1:
         return value
     text = json.dumps(value).encode().ljust(_NUM_BYTES)
-    sent = multihost_utils.broadcast_one_to_all(np.frombuffer(text, np.uint8))
-    return json.loads(np.asarray(sent).tobytes())
+    return json.loads(_sent(text))
+
+
+def arrays_of_first_process(tree: PyTree, sharding: NamedSharding) -> PyTree:
+    """What the first process has, replicated, bit for bit.
+
+    Args:
+        tree: numpy arrays, in all processes of the same shapes and types.
+        sharding: where they shall be.
+    """
+    leaves, treedef = jax.tree.flatten(tree)
+    if jax.process_count() > 1:
+        data, begin = _sent(b"".join(leaf.tobytes() for leaf in leaves)), 0
+        for i, leaf in enumerate(leaves):
+            part = np.frombuffer(data, leaf.dtype, leaf.size, begin)
+            leaves[i], begin = part.reshape(leaf.shape), begin + leaf.nbytes
+    # `jax.device_put` would compare what the processes have, and NaN is not equal to NaN.
+    placed = [
+        jax.make_array_from_callback(
+            leaf.shape, sharding, lambda index, leaf=leaf: np.asarray(leaf[index])
+        )
+        for leaf in leaves
+    ]
+    return treedef.unflatten(placed)
+
+
+def _sent(data: bytes) -> bytes:
+    """The bytes of the first process; as many in all."""
+    sent = multihost_utils.broadcast_one_to_all(np.frombuffer(data, np.uint8))
+    return np.asarray(sent).tobytes()

@@ -35,6 +35,18 @@ def test_published_schedules_are_the_authors_reversed(name, num_generations):
     np.testing.assert_allclose(1 - np.float64(actual), 1 - expected, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.parametrize("num_generations", [100_000, 1_000_000])
+@pytest.mark.parametrize("name", schedules.SCHEDULES)
+def test_a_schedule_may_be_longer_than_float32_tells_apart(name, num_generations):
+    alphas = schedules.build(name, num_generations)
+    assert alphas.shape == (num_generations + 1,)
+    assert np.all(np.diff(alphas) >= 0)
+    # Many a neighbour is equal; it is not so that most are.
+    assert len(np.unique(alphas)) > num_generations / 2
+    assert alphas[0] < 2e-3
+    assert alphas[-1] > 0.998
+
+
 def test_geometric_divides_the_noise_by_a_constant():
     alphas = np.float64(schedules.geometric(20, sigma_max=50.0, sigma_min=0.1))
     ratios = np.sqrt((1 - alphas) / alphas)

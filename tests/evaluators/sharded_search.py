@@ -1,9 +1,13 @@
 """One search with the sharded evaluator, for processes: prints what the tests compare.
 
 python -m tests.evaluators.sharded_search ALGORITHM [ADDRESS NUM_PROCESSES PROCESS]
+
+Instead of an algorithm, "exact" is the search that every evaluator makes. RUN_DIR in the
+environment has the search recorded, and resumed; LAST ends it after that generation.
 """
 
 import json
+import os
 import sys
 
 import jax
@@ -22,7 +26,7 @@ def network(x, key):
     return jnp.sum((hidden - 0.5) ** 2) + jnp.sum(x**2) + 0.1 * jax.random.normal(key)
 
 
-def search(algorithm, evaluator):
+def search(algorithm, evaluator, run_dir=None, last=99):
     """Bits of the best genome and of the last population, and its value."""
     import diffevo
 
@@ -35,8 +39,33 @@ def search(algorithm, evaluator):
         noisy=True,
         evaluator=evaluator,
         # Only the first process decides: the others would stop at once.
-        callback=lambda info: jax.process_index() > 0,
+        callback=lambda info: jax.process_index() > 0 or info["generation"] >= last,
+        run_dir=run_dir,
+        resume=run_dir is not None,
     )
+    return found(result)
+
+
+def exact(evaluator):
+    """The same of a search whose values do not depend on how they are rounded."""
+    import diffevo
+    from tests.evaluators import functions
+
+    is_traced = evaluator == "traceable" or not hasattr(evaluator, "start")
+    return found(
+        diffevo.minimize(
+            functions.exact if is_traced else functions.exact_and_late,
+            ([-4.0] * 2, [4.0] * 2),
+            algorithm="diffusion_evolution",
+            population_size=16,
+            budget=64,
+            evaluator=evaluator,
+        )
+    )
+
+
+def found(result):
+    """What is compared of a result."""
     population = np.asarray(result.population)
     return {
         "x": np.asarray(result.x).tobytes().hex(),
@@ -52,8 +81,12 @@ def main(algorithm, *processes):
         jax.distributed.initialize(address, int(num), int(index))
     from diffevo.evaluators.sharded import Sharded
 
-    found = search(algorithm, Sharded(batch_size=4))
-    print(json.dumps(found | {"devices": jax.device_count(), "processes": jax.process_count()}))
+    if algorithm == "exact":
+        result = exact(Sharded())
+    else:
+        run_dir, last = os.environ.get("RUN_DIR"), int(os.environ.get("LAST", "99"))
+        result = search(algorithm, Sharded(batch_size=4), run_dir, last)
+    print(json.dumps(result | {"devices": jax.device_count(), "processes": jax.process_count()}))
 
 
 if __name__ == "__main__":

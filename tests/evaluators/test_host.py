@@ -5,6 +5,7 @@ import math
 import pickle
 import time
 import warnings
+from concurrent.futures import BrokenExecutor
 
 import numpy as np
 import pytest
@@ -37,75 +38,63 @@ def outcomes_of(evaluator, fun, solutions, seconds=math.inf):
     return outcomes
 
 
+# Of this seed some fail at every share.
+FAULTY = OPTIONS | {"budget": 160, "batched": False, "seed": 2}
+
+
 @functools.cache
-def serial_search():
-    return diffevo.minimize(functions.slow_where_positive, BOX, evaluator="serial", **OPTIONS)
+def raising(share):
+    """(A search in which a share of the evaluations raises, the places of those that do)."""
+    asked = []
+
+    def fun(x):
+        asked.append(x)
+        return functions.faulty(x, "raises", share)
+
+    with pytest.warns(RuntimeWarning, match="no licence"):
+        result = diffevo.minimize(fun, BOX, evaluator="serial", **FAULTY)
+    size = FAULTY["population_size"]
+    failed = [divmod(i, size) for i, x in enumerate(asked) if functions._share(x) < share]
+    assert len(asked) == result.nfev == FAULTY["budget"]
+    # So many as the share says: more than four standard deviations off is a mistake of the test.
+    assert len(failed) > 0
+    assert abs(len(failed) - len(asked) * share) < 4 * math.sqrt(len(asked) * share) + 1
+    return result, failed
 
 
-@pytest.mark.parametrize(
-    "evaluator",
-    [Threads(1), Threads(2), Threads(8), Processes(1), Processes(2), Processes(8)],
-    ids=str,
-)
-def test_every_evaluator_makes_the_same_search(evaluator):
-    expected = serial_search()
-    result = diffevo.minimize(functions.slow_where_positive, BOX, evaluator=evaluator, **OPTIONS)
-    np.testing.assert_array_equal(result.x, expected.x)
-    np.testing.assert_array_equal(result.population, expected.population)
-    np.testing.assert_array_equal(result.fitness, expected.fitness)
-    assert (result.fun, result.nfev) == (expected.fun, expected.nfev) == (expected.fun, 64)
+SLOWLY = pytest.mark.slow  # a new process for each that died: a second or two
+FAULTS = [
+    *(
+        pytest.param(kind, share, Serial())
+        for kind in ("raises", "NaN", "None", "string", "shape", "complex", "object")
+        for share in (0.01, 0.1, 0.5)
+    ),
+    pytest.param("dies", 0.01, Processes(2)),
+    *(pytest.param("dies", share, Processes(2), marks=SLOWLY) for share in (0.1, 0.5)),
+    *(
+        pytest.param("hangs", share, Processes(2, timeout=1.0), marks=SLOWLY)
+        for share in (0.01, 0.1, 0.5)
+    ),
+]
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-@pytest.mark.parametrize("kind", ["raises", "NaN", "None", "string", "shape", "complex", "object"])
-def test_the_run_finishes_whatever_the_function_gives(kind, share):
+@pytest.mark.parametrize(("kind", "share", "evaluator"), FAULTS)
+def test_a_run_with_failures_finishes_and_counts_them(kind, share, evaluator):
+    """Whatever goes wrong: as in the search where it raises, only those members are lost."""
+    expected, failed = raising(share)
     fun = functools.partial(functions.faulty, kind=kind, share=share)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        result = diffevo.minimize(fun, BOX, evaluator="serial", **OPTIONS)
-    failed = int(result.history["num_failed"].sum())
-    assert (result.nfev, result.stop_reason) == (64, "budget")
-    assert len(result.failures) == failed
-    assert np.isfinite(result.fun)
-    assert np.isnan(result.fitness).sum() == result.history["num_failed"][-1]
-    # Binomial: more than four standard deviations off would be a mistake in counting.
-    assert abs(failed - 64 * share) < 4 * math.sqrt(64 * share) + 1
+        result = diffevo.minimize(fun, BOX, evaluator=evaluator, **FAULTY)
+    assert (result.nfev, result.stop_reason) == (FAULTY["budget"], "budget")
+    assert [(failure.generation, failure.member) for failure in result.failures] == failed
+    counts = np.bincount([generation for generation, _ in failed], minlength=10)
+    np.testing.assert_array_equal(result.history["num_failed"], counts)
+    np.testing.assert_array_equal(result.population, expected.population)
+    np.testing.assert_array_equal(result.fitness, expected.fitness)
+    error = {"raises": OSError, "NaN": type(None), "hangs": TimeoutError, "dies": BrokenExecutor}
     for failure in result.failures:
-        again = functions._share(failure.x)
-        assert again < share
-        assert (failure.error is None) == (kind == "NaN")
-
-
-@pytest.mark.parametrize(
-    "share",
-    # A new process for each that died: a second or two together.
-    [pytest.param(0.03, marks=pytest.mark.slow), 0.1, pytest.param(0.5, marks=pytest.mark.slow)],
-)
-def test_a_process_that_dies_costs_one_member_and_is_reported(share):
-    fun = functools.partial(functions.faulty, kind="dies", share=share)
-    with pytest.warns(RuntimeWarning, match="BrokenProcessPool"):
-        died = diffevo.minimize(fun, BOX, evaluator=Processes(2), **OPTIONS)
-    raising = functools.partial(functions.faulty, kind="raises", share=share)
-    with pytest.warns(RuntimeWarning, match="no licence"):
-        raised = diffevo.minimize(raising, BOX, evaluator="serial", **OPTIONS)
-    # Only the members that killed their process are lost, none of those beside them.
-    np.testing.assert_array_equal(died.population, raised.population)
-    assert [f.member for f in died.failures] == [f.member for f in raised.failures]
-    assert died.failures
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_a_run_whose_evaluations_hang_finishes(share):
-    fun = functools.partial(functions.faulty, kind="hangs", share=share)
-    raising = functools.partial(functions.faulty, kind="raises", share=share)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        hung = diffevo.minimize(fun, BOX, evaluator=Processes(2, timeout=1.0), **OPTIONS)
-        raised = diffevo.minimize(raising, BOX, evaluator="serial", **OPTIONS)
-    np.testing.assert_array_equal(hung.population, raised.population)
-    assert {type(failure.error) for failure in hung.failures} <= {TimeoutError}
-    assert len(hung.failures) == len(raised.failures)
+        assert isinstance(failure.error, error.get(kind, ValueError))
 
 
 # A thread goes on in the background and would keep the tests from ending: it hangs briefly.

@@ -1,13 +1,11 @@
 """Evaluations on Ray: the same search, and nothing is lost with a worker or a node."""
 
 import functools
-import gc
 import os
 import pathlib
 import signal
 import sys
 import time
-import warnings
 
 import numpy as np
 import pytest
@@ -16,42 +14,13 @@ import diffevo
 from diffevo.evaluators.host import Outcome
 from diffevo.evaluators.ray import Ray, WorkerLost
 from tests.evaluators import functions
+from tests.evaluators.cluster import QUIETLY, ROOT, shut_down
 
 ray = pytest.importorskip("ray")
 
 BOX = ([-4.0, -4.0], [4.0, 4.0])
 OPTIONS = {"budget": 64, "population_size": 16, "algorithm": "diffusion_evolution", "seed": 0}
-# Ray forks, which JAX warns of, to start a program at once; and it leaves files to the collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Ray on this machine, with two processors and nothing but what the tests need."""
-    root = str(pathlib.Path(__file__).resolve().parents[2])
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-        object_store_memory=100 * 2**20,
-        runtime_env={"env_vars": {"PYTHONPATH": root}},
-    )
-    yield
-    shut_down()
-
-
-def shut_down():
-    """End Ray, and collect what it leaves: later tests would fail by its warnings."""
-    ray.shutdown()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()
+pytestmark = QUIETLY
 
 
 @functools.cache
@@ -98,16 +67,6 @@ def test_what_kills_every_worker_hangs_or_raises_has_failed(cluster):
     assert outcomes[3].value == 1.0
 
 
-@pytest.mark.slow
-def test_any_number_of_workers_makes_the_same_search(cluster):
-    for num_workers in (1, 2, None):
-        evaluator = Ray(num_workers, num_cpus=0.5)
-        result = diffevo.minimize(
-            functions.slow_where_positive, BOX, evaluator=evaluator, **OPTIONS
-        )
-        np.testing.assert_array_equal(result.population, serial_search().population)
-
-
 def search_while_a_node_goes():
     """On a cluster of its own, of whose three nodes one is killed after a generation."""
     from ray.cluster_utils import Cluster
@@ -115,8 +74,7 @@ def search_while_a_node_goes():
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     others = [nodes.add_node(num_cpus=1) for _ in range(2)]
     nodes.wait_for_nodes()
-    root = str(pathlib.Path(__file__).resolve().parents[2])
-    ray.init(address=nodes.address, runtime_env={"env_vars": {"PYTHONPATH": root}})
+    ray.init(address=nodes.address, runtime_env={"env_vars": {"PYTHONPATH": ROOT}})
     killed = []
 
     def callback(info):
