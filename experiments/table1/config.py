@@ -61,10 +61,12 @@ class Config:
         return self.population_size * (self.num_generations + 1)
 
 
+# Compiling is what takes time at toy size: of the rivals in JAX only one.
 SMOKE = Config(
     repetitions=2,
     repetitions_many_dims=2,
     functions=("himmelblau", "rastrigin"),
+    rivals=("cma_es", "pycma", "map_elites"),
     population_size=64,
     num_generations=4,
     top=16,

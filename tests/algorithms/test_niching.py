@@ -201,7 +201,7 @@ def test_a_large_chain_steps_with_all_its_generations():
             np.testing.assert_array_equal(state.chains.chain.mean[0], begun.mean)
     assert np.sum(excess) > 0, "some are moved back into the box"
     noise, fitness, excess = (jnp.concatenate(parts) for parts in (noise, fitness, excess))
-    expected = chain.reverse_step(begun, noise, noise, fitness, excess=excess)
+    expected = jax.jit(chain.reverse_step)(begun, noise, noise, fitness, excess=excess)
     got = jax.tree.map(lambda leaf: leaf[0], state.chains.chain)
     np.testing.assert_allclose(got.mean, jnp.clip(expected.mean, -1, 1), atol=1e-5)
     np.testing.assert_allclose(got.metric, expected.metric, atol=1e-5)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from diffevo.algorithms.registry import ALGORITHMS
-from tests import compilation
 from tests.contract import driver
 from tests.contract.driver import generation, run, scan, sphere, start
 
@@ -66,6 +65,15 @@ def test_something_is_registered():
 # --- One run, however it is driven ----------------------------------------------------------------
 
 
+# Operation by operation, the larger algorithms are hundreds of compilations. What could differ is
+# how the base classes call them.
+LARGE = ("hades", "charles_d", "niching_diffusion_evolution")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in ALGORITHMS],
+)
 def test_jit_is_no_jit(algorithm, key):
     compiled, _ = run(algorithm, sphere, key, 2)
     with jax.disable_jit():
@@ -241,7 +249,11 @@ def flat(tree, size):
     return np.concatenate(leaves, axis=1)
 
 
-@pytest.mark.parametrize("kind", TEMPLATES)
+# How a template is flattened does not depend on the algorithm: all kinds with one of them.
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "arrays") for name in ALGORITHMS), ("diffusion_evolution", "numbers")],
+)
 def test_any_pytree_is_the_flat_run(name, kind, key):
     tree, array = make(name, 6, TEMPLATES[kind]), make(name, 6, jnp.zeros(8))
     assert tree.num_dims == 8
@@ -268,26 +280,27 @@ def test_any_pytree_is_the_flat_run(name, kind, key):
     )
 
 
-@pytest.mark.usefixtures("optimized")
 def test_leaves_keep_their_dtype(name, key):
     template = {"half": jnp.zeros(4, jnp.bfloat16), "single": jnp.zeros(4)}
-    tree, array = make(name, 7, template), make(name, 7, jnp.zeros(8))
+    tree, array = make(name, 6, template), make(name, 6, jnp.zeros(8))
     params = tree.default_params
     drawn = tree.sample_population(key)
     assert drawn["half"].dtype == jnp.bfloat16
     assert drawn["single"].dtype == jnp.float32
     # From the same rounded start, the same step; only what is handed out is rounded.
-    start_flat = jnp.asarray(flat(drawn, 7))
+    start_flat = jnp.asarray(flat(drawn, 6))
     fitness = sphere(start_flat)
     asked, state = tree.ask(key, tree.init(key, drawn, fitness, params), params)
     asked_flat, _ = array.ask(key, array.init(key, start_flat, fitness, params), params)
     assert asked["half"].dtype == jnp.bfloat16
     assert state.population.dtype == jnp.float32
-    np.testing.assert_array_equal(asked["half"], asked_flat[:, :4].astype(jnp.bfloat16))
-    np.testing.assert_array_equal(asked["single"], asked_flat[:, 4:])
+    # Half of the last of its 8 bits; and float32, of two programs.
+    half = np.asarray(asked["half"], np.float32)
+    np.testing.assert_allclose(half, asked_flat[:, :4], rtol=2**-8, atol=1e-5)
+    np.testing.assert_allclose(asked["single"], asked_flat[:, 4:], rtol=1e-4, atol=1e-5)
     # What is told is what was evaluated, rounding included.
     state, _ = tree.tell(key, asked, fitness, state, params)
-    np.testing.assert_array_equal(state.population, flat(asked, 7))
+    np.testing.assert_array_equal(state.population, flat(asked, 6))
 
 
 def test_float64_template_of_numpy(name, key):
@@ -529,9 +542,14 @@ def test_scale_and_offset_of_the_fitness_mean_nothing(name, key):
 
 # --- Processes and flags --------------------------------------------------------------------------
 
+# Compiles as the tests do, and reads from their cache what they have compiled of the same program:
+# a program that depends on anything else, such as the order of a set, is another one.
 OTHER_PROCESS = """
-import json, sys
+import json
 import jax
+from tests import compilation
+compilation.install()
+jax.config.update("jax_disable_most_optimizations", True)
 from tests.contract.test_algorithms import fingerprint
 print(json.dumps(fingerprint()))
 """
@@ -547,9 +565,12 @@ def fingerprint():
 
 
 def test_the_same_in_another_process():
-    # Other optimisations may round otherwise: those of this process.
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "random"}
-    environment |= compilation.environment()
+    expected = fingerprint()
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "random",
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+    }
     output = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS],
         cwd=ROOT,
@@ -558,7 +579,7 @@ def test_the_same_in_another_process():
         text=True,
         check=True,
     ).stdout
-    assert json.loads(output.splitlines()[-1]) == fingerprint()
+    assert json.loads(output.splitlines()[-1]) == expected
 
 
 def test_float64_where_x64_is_on(name):

@@ -11,8 +11,13 @@ POPULATION = jnp.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 OLD = jnp.asarray([9.0, 9.0])
 
 
+# Compiled as a whole, not operation by operation.
+update_best = jax.jit(archive.update_best)
+remember = jax.jit(archive.remember, static_argnames="retention")
+
+
 def update(best_fitness, fitness):
-    return archive.update_best(
+    return update_best(
         OLD, jnp.asarray(best_fitness, jnp.float32), POPULATION, jnp.asarray(fitness, jnp.float32)
     )
 
@@ -40,12 +45,11 @@ def test_update_best(best_fitness, fitness, solution, expected):
 def test_nan_never_enters(rng):
     best_solution, best = OLD, jnp.asarray(jnp.inf)
     seen = []
-    step = jax.jit(archive.update_best)
     for _ in range(50):
         fitness = rng.normal(size=3).astype(np.float32)
         fitness[rng.uniform(size=3) < 0.6] = np.nan
         seen.extend(fitness[~np.isnan(fitness)])
-        best_solution, best = step(best_solution, best, POPULATION, fitness)
+        best_solution, best = update_best(best_solution, best, POPULATION, fitness)
         assert not np.isnan(best)
         assert best == min(seen, default=np.inf)
 
@@ -58,7 +62,8 @@ def told(memory, genomes, fitness, retention="quality"):
     traits = {"mark": 10 * genomes[:, 0]}
     if memory is None:
         memory = archive.empty(4, genomes, traits)
-    return archive.remember(memory, genomes, jnp.asarray(fitness, jnp.float32), traits, retention)
+    fitness = jnp.asarray(fitness, jnp.float32)
+    return remember(memory, genomes, fitness, traits, retention=retention)
 
 
 def content(memory):
@@ -120,13 +125,12 @@ def test_diversity_sees_the_new_ones_among_themselves():
 @pytest.mark.parametrize("retention", ["quality", "diversity"])
 def test_memory_of_many_generations(rng, retention):
     best, memory = [], None
-    step = jax.jit(archive.remember, static_argnames="retention")
     memory = archive.empty(8, jnp.zeros((4, 2)), {})
     for _ in range(20):
         genomes = jnp.asarray(rng.normal(size=(4, 2)), jnp.float32)
         fitness = np.asarray(rng.normal(size=4), np.float32)
         fitness[rng.uniform(size=4) < 0.3] = np.nan
-        memory = step(memory, genomes, jnp.asarray(fitness), {}, retention=retention)
+        memory = remember(memory, genomes, jnp.asarray(fitness), {}, retention=retention)
         best.extend(fitness[~np.isnan(fitness)])
         assert memory.genomes.shape == (8, 2)
         assert np.all(np.isfinite(memory.fitness))

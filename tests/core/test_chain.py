@@ -7,6 +7,20 @@ import pytest
 
 from diffevo.core import chain
 
+# Compiled as a whole: operation by operation, every shape costs a hundred compilations.
+shape_noise, reverse_step, weigh, moments, shape_moments, move, into_box = map(
+    jax.jit,
+    (
+        chain.shape_noise,
+        chain.reverse_step,
+        chain.weigh,
+        chain.moments,
+        chain.shape_moments,
+        chain.move,
+        chain.into_box,
+    ),
+)
+
 
 def samples(num_samples=8, num_dims=3, seed=0):
     noise = np.random.default_rng(seed).normal(size=(num_samples, num_dims))
@@ -56,9 +70,9 @@ def oracle(state, noise, fitness):
 def test_reverse_step_is_the_equations(size):
     state, noise = some_chain(), samples(size)
     fitness = np.random.default_rng(2).normal(size=size).astype(np.float32)
-    steps = chain.shape_noise(state, noise)
+    steps = shape_noise(state, noise)
     np.testing.assert_allclose(steps, noise @ state.metric.T, atol=1e-6)
-    moved = chain.reverse_step(state, noise, steps, jnp.asarray(fitness))
+    moved = reverse_step(state, noise, steps, jnp.asarray(fitness))
     for got, expected in zip(moved, oracle(state, noise, fitness), strict=True):
         np.testing.assert_allclose(got, expected, atol=3e-6)
 
@@ -66,35 +80,33 @@ def test_reverse_step_is_the_equations(size):
 def test_a_step_from_parts_of_the_samples_is_the_step_from_all():
     state, noise = some_chain(), samples(24)
     fitness = jnp.asarray(np.random.default_rng(5).normal(size=24), jnp.float32)
-    whole = chain.reverse_step(state, noise, chain.shape_noise(state, noise), fitness)
+    whole = reverse_step(state, noise, shape_noise(state, noise), fitness)
     # Rows beyond the samples, and they do not matter.
-    weights = chain.weigh(jnp.append(fitness, jnp.full(8, -9.0)), taken=jnp.arange(32) < 24)
+    weights = weigh(jnp.append(fitness, jnp.full(8, -9.0)), taken=jnp.arange(32) < 24)
     assert weights.num_samples == 24
     sums = None
     for part in range(3):
         rows = slice(8 * part, 8 * part + 8)
         own = weights._replace(good=weights.good[rows], bad=weights.bad[rows])
-        new = chain.moments(state, noise[rows], own)
+        new = moments(state, noise[rows], own)
         sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
-    for got, expected in zip(
-        chain.move(state, chain.shape_moments(state, sums), weights), whole, strict=True
-    ):
+    for got, expected in zip(move(state, shape_moments(state, sums), weights), whole, strict=True):
         np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
 def test_what_left_the_box_loses_ranks():
     fitness = jnp.arange(10.0)
     excess = jnp.zeros(10).at[0].set(5 / 3)  # 0.15 * 10 * 5 / 3 ranks
-    places = np.argsort(np.argsort(-np.asarray(chain.weigh(fitness, excess=excess).good)))
+    places = np.argsort(np.argsort(-np.asarray(weigh(fitness, excess=excess).good)))
     assert places[0] == 2
     # Equals at a face share a rank, so the one that was moved least is the best.
-    alike = chain.weigh(jnp.zeros(4), excess=jnp.asarray([0.3, 0.1, 0.2, 0.4]))
+    alike = weigh(jnp.zeros(4), excess=jnp.asarray([0.3, 0.1, 0.2, 0.4]))
     np.testing.assert_array_equal(np.argsort(-alike.good)[:2], [1, 2])
 
 
 def test_excess_is_the_mean_over_the_coordinates_beyond():
     points = jnp.asarray([[0.5, -0.2, 0.0], [1.5, -0.2, 0.0], [1.5, -2.0, 1.0]])
-    inside, excess = chain.into_box(points, jnp.log(0.5))
+    inside, excess = into_box(points, jnp.log(0.5))
     np.testing.assert_array_equal(inside, jnp.clip(points, -1.0, 1.0))
     np.testing.assert_allclose(excess, [0.0, 1.0, (1.0 + 4.0) / 2], rtol=1e-6)
 
@@ -102,7 +114,7 @@ def test_excess_is_the_mean_over_the_coordinates_beyond():
 def test_a_push_from_the_bad_takes_them_into_the_estimate():
     state, noise = some_chain(), samples()
     fitness = jnp.arange(8.0)
-    plain, pushed = (chain.reverse_step(state, noise, noise, fitness, push=b) for b in (0.0, 1.0))
+    plain, pushed = (reverse_step(state, noise, noise, fitness, push=b) for b in (0.0, 1.0))
     raw = np.log(4.5) - np.log(np.arange(1, 9))
     bad = np.maximum(-raw, 0) / np.maximum(-raw, 0).sum()
     expected = plain.mean - np.exp(-0.5) * bad @ np.asarray(noise)
@@ -112,13 +124,13 @@ def test_a_push_from_the_bad_takes_them_into_the_estimate():
 def test_only_ranks_count():
     state, noise = some_chain(), samples()
     fitness = jnp.asarray(np.random.default_rng(3).normal(size=8), jnp.float32)
-    one = chain.reverse_step(state, noise, noise, fitness)
+    one = reverse_step(state, noise, noise, fitness)
     for changed in (
         4.0 * fitness - 3.0,
         jnp.exp(fitness),
         jnp.where(fitness > 1, jnp.inf, fitness),
     ):
-        other = chain.reverse_step(state, noise, noise, changed)
+        other = reverse_step(state, noise, noise, changed)
         if jnp.isinf(changed).sum() < 2:
             jax.tree.map(np.testing.assert_array_equal, one, other)
 
@@ -127,10 +139,10 @@ def test_failed_samples_have_no_weight():
     state, noise = some_chain(), samples()
     fitness = jnp.asarray([3.0, jnp.nan, 1.0, 2.0, jnp.nan, 5.0, 4.0, jnp.inf])
     far = noise.at[jnp.array([1, 4])].set(1e6)
-    one = chain.reverse_step(state, noise, noise, fitness)
-    other = chain.reverse_step(state, far, far, fitness)
+    one = reverse_step(state, noise, noise, fitness)
+    other = reverse_step(state, far, far, fitness)
     jax.tree.map(np.testing.assert_array_equal, one, other)
-    none = chain.reverse_step(state, noise, noise, jnp.full(8, jnp.nan))
+    none = reverse_step(state, noise, noise, jnp.full(8, jnp.nan))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), none, state)
 
 
@@ -147,12 +159,12 @@ def test_turned_samples_turn_the_step(rank):
         noise = samples(10, 6, seed=number)
         fitness = jnp.asarray(rng.normal(size=10), jnp.float32)
         state, turned = (
-            chain.reverse_step(one, z, chain.shape_noise(one, z), fitness)
+            reverse_step(one, z, shape_noise(one, z), fitness)
             for one, z in ((state, noise), (turned, noise @ rotation.T))
         )
         np.testing.assert_allclose(turned.mean, rotation @ state.mean, atol=2e-5)
         np.testing.assert_allclose(turned.log_scale, state.log_scale, atol=2e-5)
-        here, there = chain.shape_noise(state, noise), chain.shape_noise(turned, noise @ rotation.T)
+        here, there = shape_noise(state, noise), shape_noise(turned, noise @ rotation.T)
         np.testing.assert_allclose(there, here @ rotation.T, atol=5e-5)
 
 
@@ -162,10 +174,10 @@ def _evaluations(rank, num_dims, num_samples, num_generations, target):
 
     def step(state, key):
         noise = jax.random.normal(key, (num_samples, num_dims))
-        steps = chain.shape_noise(state, noise)
+        steps = shape_noise(state, noise)
         points = state.mean[None, :] + jnp.exp(state.log_scale) * steps
         fitness = jnp.sum((scales[None, :] * (points - 0.3)) ** 2, axis=1)
-        return chain.reverse_step(state, noise, steps, fitness), jnp.min(fitness)
+        return reverse_step(state, noise, steps, fitness), jnp.min(fitness)
 
     state = chain.start(jnp.zeros(num_dims), jnp.log(0.5), rank)
     keys = jax.random.split(jax.random.key(0), num_generations)

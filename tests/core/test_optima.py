@@ -1,14 +1,26 @@
 """The archive of distinct optima."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from diffevo.core import optima
 
+# Compiled as a whole: operation by operation, every size costs dozens of compilations.
+insert = jax.jit(optima.insert)
+
+
+@jax.jit
+def best_and_number_seen(archive):
+    """The place of the best optimum, and how many places were looked at."""
+    return optima.of_filled(
+        lambda known: (jnp.argmin(known.fitness), jnp.asarray(known.fitness.size)), archive
+    )
+
 
 def put(archive, solution, fitness, width=1e-3, generation=0):
-    return optima.insert(
+    return insert(
         archive,
         jnp.asarray(solution, jnp.float32),
         jnp.asarray(fitness, jnp.float32),
@@ -73,11 +85,10 @@ def test_nothing_is_infinitely_far_from_an_empty_archive(three):
 def test_only_the_places_that_may_be_filled_are_looked_at():
     archive = optima.empty(optima._FEW + 8, 1, jnp.float32)
     for number in range(optima._FEW + 1):
-        best = optima.of_filled(lambda known: jnp.argmin(known.fitness), archive)
+        best, seen = best_and_number_seen(archive)
         assert best == max(0, number - 1)
-        seen = optima.of_filled(lambda known: jnp.asarray(known.fitness.size), archive)
         assert seen == optima._FEW
         archive, _ = put(archive, (float(number),), -float(number))
-    assert optima.of_filled(lambda known: jnp.argmin(known.fitness), archive) == optima._FEW
-    seen = optima.of_filled(lambda known: jnp.asarray(known.fitness.size), archive)
+    best, seen = best_and_number_seen(archive)
+    assert best == optima._FEW
     assert seen == optima._FEW + 8

@@ -13,6 +13,9 @@ import pytest
 
 from experiments import registry
 from experiments.__main__ import main
+from experiments.common.progress import Progress
+from experiments.demo import run as demo
+from experiments.table1 import run as table1
 from tests.experiments.test_studies import FIGURES, check_study
 
 PROVENANCE = {
@@ -42,7 +45,17 @@ def summaries(value: Any) -> Iterator[dict[str, Any]]:
             yield from summaries(item)
 
 
-@pytest.mark.parametrize("name", registry.names())
+# The demo is table 1 under another name, at toy size to the last number.
+SAME_AS_ANOTHER = ("demo",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SAME_AS_ANOTHER else ())
+        for name in registry.names()
+    ],
+)
 def test_smoke_run_writes_a_complete_record(name: str, tmp_path: Path):
     assert main(["run", name, "--smoke", "--out", str(tmp_path)]) == 0
     record = json.loads((tmp_path / f"{name}.json").read_text())
@@ -65,6 +78,20 @@ def test_smoke_run_writes_a_complete_record(name: str, tmp_path: Path):
     assert not list(tmp_path.glob(".*")), "temporary files left behind"
     if name in FIGURES:
         check_study(name, tmp_path)
+
+
+def test_the_demo_is_table_1_under_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert registry.build_config("demo", smoke=True) == registry.build_config("table1", smoke=True)
+    given = {}
+
+    def run(config: Any, out: Path, progress: Progress, name: str) -> dict[str, Any]:
+        given.update(config=config, out=out, name=name)
+        return {"results": {}}
+
+    monkeypatch.setattr(table1, "run", run)
+    config = registry.build_config("demo")
+    assert demo.run(config, tmp_path, Progress()) == {"results": {}}
+    assert given == {"config": config, "out": tmp_path, "name": "demo"}
 
 
 @pytest.mark.parametrize("name", registry.names())
