@@ -42,7 +42,7 @@ OPTIONAL = {
         "experiments/default_search/cost",
         "experiments/runtime/sides",
     ),
-    "cmaes": ("experiments/runtime/sides",),
+    "cmaes": ("experiments/runtime/sides", "experiments/mixed_spaces/methods"),
     "coco-experiment": ("experiments/bbob/coco",),
     "cocopp": (),  # a command: it reads the logs that COCO's observer writes
     "evosax": (
@@ -58,13 +58,14 @@ OPTIONAL = {
     "gymnax": ("tasks/rl/simulator",),
     "matplotlib": ("experiments/", "diffevo/plotting"),
     "nevergrad": ("experiments/runtime/sides",),
-    "optuna": ("experiments/runtime/sides",),
+    "optuna": ("experiments/runtime/sides", "experiments/mixed_spaces/methods"),
     "pillow": ("experiments/common/figures",),
     "plotly": ("diffevo/report",),
     "pyarrow": ("diffevo/evaluations",),
     "ray": ("diffevo/evaluators/ray",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
     "safetensors": ("tasks/rl/saved",),
+    "scikit-learn": ("experiments/mixed_spaces/problems",),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
 }
@@ -73,6 +74,7 @@ OPTIONAL = {
 DISTRIBUTION = {
     "orbax": "orbax-checkpoint",
     "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "cocoex": "coco-experiment",
     "mpl_toolkits": "matplotlib",
 }
