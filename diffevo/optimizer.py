@@ -276,14 +276,15 @@ class Optimizer:
         genomes = self._genomes.copy()
         place = np.arange(num) if xs is None else self._placed(xs, genomes)
         numbers, errors = search.read_values("values", values, num)
-        missing = sum(value is None for value in values)
+        failed = np.flatnonzero(np.isnan(numbers)).tolist()
+        missing = sum(values[index] is None for index in failed)
         fitness = np.empty(num)
         fitness[place] = self._sign * numbers
         if repeats > 1:
             fitness = _means(fitness.reshape(-1, repeats))
         self._genomes = None
         self._take(genomes, np.concatenate([fitness, self._known]), num - missing)
-        for index in np.flatnonzero(np.isnan(numbers)).tolist():
+        for index in failed:
             if values[index] is not None and len(self._failures) < _MOST_FAILURES:
                 member, error = int(place[index]) // repeats, errors[index]
                 self._failed.append(genomes[member])
@@ -382,7 +383,12 @@ class Optimizer:
         genome = self._check_told()[0]
         metrics = {name: values[0] for name, values in self.metrics(self._generation).items()}
         x = self.space.solutions(genome[None])[0]
-        return metrics | {"nfev": self._nfev[-1], "x": x, "fun": self._sign * self._best}
+        return metrics | {"nfev": self._nfev[-1], "x": x, "fun": self.best_value}
+
+    @property
+    def best_value(self) -> float:
+        """The best value told, in your sign; infinite if there is none."""
+        return self._sign * self._best
 
     @property
     def told(self) -> tuple[np.ndarray, np.ndarray]:
@@ -483,7 +489,7 @@ class Optimizer:
         reason = self.stop() or "running"
         return Result(
             x=self.space.solutions(genome[None])[0],
-            fun=self._sign * self._best,
+            fun=self.best_value,
             nfev=self._nfev[-1],
             nit=self._generation,
             success=bool(np.isfinite(self._best)),
