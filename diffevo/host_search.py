@@ -77,6 +77,7 @@ def run(
         # A run that has ended stays so, unless its rules have changed.
         reason = optimizer.stop()
         if reason is not None:
+            _add_metrics(record, optimizer)
             record.save(optimizer.generation, lambda: _snapshot(optimizer, form))
             return optimizer.result
     with progress_bar(progress) as bar, evaluator.start(fun, form.accept) as evaluate:
@@ -88,7 +89,7 @@ def run(
                     _evaluate(evaluate, optimizer, form, deadline, values, journal)
                 except KeyboardInterrupt:
                     reason = "interrupt"
-                num = sum(value is not None for value in values)
+                num = len(values) - values.count(None)
                 if num == 0 and optimizer.generation < 0:
                     if reason == "interrupt":
                         raise KeyboardInterrupt
@@ -99,13 +100,16 @@ def run(
                     reason = "timeout"
                 if num == 0:
                     break
-                first = next((v for v in values if isinstance(v, BaseException)), None)
+                first = None
+                if set(map(type, values)) != {float}:
+                    first = next((v for v in values if isinstance(v, BaseException)), None)
                 if optimizer.generation < 0 and reason != "interrupt":
                     _check_first(values)
                 # Half a generation is part of the result, not of the record: whoever resumes
                 # evaluates the rest of it.
                 is_whole = num == len(values)
                 if record is None or not is_whole:
+                    _add_metrics(record, optimizer)
                     optimizer.tell(None, values)
                 else:
                     if journal is not None:
@@ -120,9 +124,10 @@ def run(
                         RuntimeWarning,
                         stacklevel=4,
                     )
-                info = optimizer.info
-                bar.update(task, completed=info["nfev"], best=f"best {info['fun']:.6g}")
-                stopped = callback is not None and bool(callback(info))
+                if not bar.disable:
+                    info = optimizer.info
+                    bar.update(task, completed=info["nfev"], best=f"best {info['fun']:.6g}")
+                stopped = callback is not None and bool(callback(optimizer.info))
                 reason = reason or optimizer.stop()
                 if reason != "ftarget" and stopped:
                     reason = "callback"
@@ -130,6 +135,8 @@ def run(
             if optimizer.generation < 0:
                 raise
             reason = "interrupt"
+    if is_whole:
+        _add_metrics(record, optimizer)
     if record is not None and is_whole and not optimizer.is_asked:
         record.save(optimizer.generation, lambda: _snapshot(optimizer, form))
     assert reason is not None
@@ -165,8 +172,15 @@ def _tell(record: RunDirectory, optimizer: Optimizer, values: list[Value]) -> No
     num = len(values) // optimizer.setup.costs.num_repeats
     genomes, fitness = (array[None, :num] for array in optimizer.told)
     record.add_evaluations(optimizer.generation, genomes, fitness)
-    first = record.next_metrics
-    record.add_metrics(optimizer.metrics(first), first)
+    if record.metrics_are_due:
+        _add_metrics(record, optimizer)
+
+
+def _add_metrics(record: RunDirectory | None, optimizer: Optimizer) -> None:
+    """Record the metrics of the generations told that are not recorded yet."""
+    if record is not None and record.next_metrics <= optimizer.generation:
+        first = record.next_metrics
+        record.add_metrics(optimizer.metrics(first), first)
 
 
 def _snapshot(optimizer: Optimizer, form: _Form) -> tuple[PyTree, dict[str, Any]]:

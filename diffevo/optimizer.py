@@ -276,14 +276,15 @@ class Optimizer:
         genomes = self._genomes.copy()
         place = np.arange(num) if xs is None else self._placed(xs, genomes)
         numbers, errors = search.read_values("values", values, num)
-        missing = sum(value is None for value in values)
+        failed = np.flatnonzero(np.isnan(numbers)).tolist()
+        missing = sum(values[index] is None for index in failed)
         fitness = np.empty(num)
         fitness[place] = self._sign * numbers
         if repeats > 1:
             fitness = _means(fitness.reshape(-1, repeats))
         self._genomes = None
         self._take(genomes, np.concatenate([fitness, self._known]), num - missing)
-        for index in np.flatnonzero(np.isnan(numbers)).tolist():
+        for index in failed:
             if values[index] is not None and len(self._failures) < _MOST_FAILURES:
                 member, error = int(place[index]) // repeats, errors[index]
                 self._failed.append(genomes[member])

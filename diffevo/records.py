@@ -47,6 +47,8 @@ FORMAT = 1
 # Checkpoints are this share of the time apart, within these seconds, and at least so many times
 # what one takes.
 _SHARE, _LEAST_SECONDS, _MOST_SECONDS, _TIMES = 0.02, 10.0, 300.0, 20
+# Metrics of a search that Python drives are handed over so many seconds apart.
+_SECONDS_PER_METRICS = 0.2
 # Evaluations are kept in memory up to so many bytes before a part is written.
 _PART_BYTES = 2**25
 # So many pieces of work, and of these so many parts, may wait for the thread that writes; the
@@ -98,6 +100,7 @@ class RunDirectory:
         self._parts: collections.deque[concurrent.futures.Future[None]] = collections.deque()
         self._saving: concurrent.futures.Future[None] | None = None
         self._saved_at, self._took = time.monotonic(), 0.0
+        self._metrics_at = -math.inf
         self._began = time.monotonic()
         self._seconds = float(notes.get("seconds", 0.0))
         # Of the generations: of which there are metrics, and of which there is a checkpoint.
@@ -149,6 +152,7 @@ class RunDirectory:
             history: a metric's values in the user's sign, of the generations from the first on.
             first: number of the first.
         """
+        self._metrics_at = time.monotonic()
         last = first + len(history["generation"]) - 1
         begin, self._written = self._written + 1, max(self._written, last)
         if begin > self._written:
@@ -156,6 +160,11 @@ class RunDirectory:
         columns = {name: values[begin - first :].tolist() for name, values in history.items()}
         generations = columns.pop("generation")
         self._do(self._append_metrics, generations, columns, round(self.seconds, 3))
+
+    @property
+    def metrics_are_due(self) -> bool:
+        """Whether the last ones were handed over a while ago; a line each would slow quick runs."""
+        return time.monotonic() - self._metrics_at >= _SECONDS_PER_METRICS
 
     @property
     def next_metrics(self) -> int:

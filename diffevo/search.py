@@ -25,6 +25,8 @@ from diffevo.stopping import StopRules, check_number
 
 PyTree = Any
 
+# Structure of a solution that is one array.
+_LEAF = jax.tree.structure(0)
 _IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
 # In fewer generations than this hardly a noise level adapts: a schedule over them keeps more
 # optima; but not in more dimensions than this, where its selection weakens.
@@ -267,6 +269,8 @@ def read_values(name: str, values: Any, num: int) -> tuple[np.ndarray, list[Base
         raise ValueError(f"{name}: expected {num} numbers, one a solution, got shape {shape}")
     numbers = np.full(num, np.nan)
     errors: list[BaseException | None] = [None] * num
+    if set(map(type, values)) <= {float, np.float64}:  # the usual case, without a look at each
+        return np.array(values), errors
     for index, value in enumerate(values):
         if isinstance(value, BaseException):
             errors[index] = value
@@ -285,6 +289,8 @@ def leaves_of(space: SearchSpace, name: str, population: Any) -> list[list[Any]]
         ValueError: it is neither.
     """
     treedef = space.layout.treedef
+    if treedef == _LEAF and isinstance(population, list):  # any object is a leaf
+        return [list(population)]
     if isinstance(population, list) and not _is_batch(space, population):
         rows = []
         for index, solution in enumerate(population):
@@ -313,7 +319,7 @@ def leaves_of(space: SearchSpace, name: str, population: Any) -> list[list[Any]]
 def _is_batch(space: SearchSpace, population: list[Any]) -> bool:
     """Whether a list is one solution with a leading axis, not a list of solutions."""
     treedef = space.layout.treedef
-    if treedef == jax.tree.structure(0):
+    if treedef == _LEAF:
         return False
     try:
         leaves = treedef.flatten_up_to(population)
@@ -394,7 +400,7 @@ def _algorithm(
                 f"population_size: expected None or the algorithm's {algorithm.population_size}, "
                 f"got {population_size!r:.80}"
             )
-        flat = SolutionSpec(jax.tree.structure(0), ((spec.num_dims,),), (spec.dtype.name,))
+        flat = SolutionSpec(_LEAF, ((spec.num_dims,),), (spec.dtype.name,))
         if algorithm.solution not in (spec, flat):
             raise ValueError(
                 f"algorithm: expected one for solutions like {spec}, got one for "

@@ -53,7 +53,7 @@ OPTIONAL = {
         "experiments/default_search/cost",
         "experiments/runtime/sides",
     ),
-    "cmaes": ("experiments/runtime/sides",),
+    "cmaes": ("experiments/runtime/sides", "experiments/mixed_spaces/methods"),
     "coco-experiment": ("experiments/bbob/coco",),
     "cocopp": (),  # a command: it reads the logs that COCO's observer writes
     "evosax": (
@@ -70,14 +70,18 @@ OPTIONAL = {
     "matplotlib": ("experiments/", "diffevo/plotting"),
     "mlflow-skinny": (),  # imported by its name, as it is not installed for development
     "nevergrad": ("experiments/runtime/sides",),
-    "optuna": ("experiments/runtime/sides", "diffevo/integrations/optuna"),
+    "optuna": (
+        "experiments/runtime/sides",
+        "experiments/mixed_spaces/methods",
+        "diffevo/integrations/optuna",
+    ),
     "pillow": ("experiments/common/figures",),
     "plotly": ("diffevo/report",),
     "pyarrow": ("diffevo/evaluations",),
     "ray": ("diffevo/evaluators/ray",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
     "safetensors": ("tasks/rl/saved",),
-    "scikit-learn": ("diffevo/integrations/sklearn",),
+    "scikit-learn": ("experiments/mixed_spaces/problems", "diffevo/integrations/sklearn"),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
     "tensorboardX": ("diffevo/integrations/tensorboard",),
@@ -88,9 +92,9 @@ OPTIONAL = {
 DISTRIBUTION = {
     "orbax": "orbax-checkpoint",
     "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "cocoex": "coco-experiment",
     "mpl_toolkits": "matplotlib",
-    "sklearn": "scikit-learn",
 }
 
 

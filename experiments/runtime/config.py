@@ -1,4 +1,4 @@
-"""What do ask and tell, evaluators and failures cost, beside pycma, cmaes, Nevergrad and Optuna?"""
+"""What do ask, tell, records, evaluators and failures cost, beside pycma, cmaes and Optuna?"""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,23 @@ class Config:
     """Hyper-parameters of the benchmark.
 
     Attributes:
-        repetitions: turns of every side.
-        generations: timed ones of a turn, after one that warms up what other sides left cold.
+        repetitions: turns of every side of ask and tell.
+        warm_seconds: before a side is timed in its turn.
+        timed_seconds: that it is timed in a turn; at least two generations.
         seed: of all sides.
-        population_sizes: of ask and tell.
-        num_dims: D, of ask and tell.
-        algorithms: ours that are timed, by name.
+        population_sizes: of all parts but the failures.
+        num_dims: D, of all parts but the failures.
+        algorithms: ours that are timed in ask and tell, by name.
         most_solutions: of libraries that ask for one solution at a time in milliseconds (Optuna,
             Nevergrad) so many of a generation are timed at most.
+        run_algorithm: of whole runs, by name.
+        run_seconds: what a whole run is to take, about; at least `least_generations`.
+        least_generations: of a whole run.
+        run_repetitions: of each kind of whole run.
         evaluators: which, with two workers; "ray" needs Ray.
-        num_solutions: of a generation, for the cost of an evaluator.
-        waits: seconds that functions take, for the efficiency with two workers.
-        waits_of_each: evaluations of each, divided by two workers.
+        seconds: that functions take, for the efficiency with two workers.
+        seconds_of_each: that all evaluations of one efficiency take, divided by two workers.
+        evaluator_repetitions: of each of an evaluator's numbers.
         failure_rates: shares of the solutions that fail; the first is compared with the others.
         failure_functions: which are searched.
         failure_algorithm: which searches.
@@ -28,17 +33,22 @@ class Config:
         failure_dims: D of its functions.
     """
 
-    repetitions: int = 10
-    generations: int = 5
+    repetitions: int = 7
+    warm_seconds: float = 0.1
+    timed_seconds: float = 0.25
     seed: int = 0
     population_sizes: tuple[int, ...] = (32, 512, 8192)
     num_dims: int = 10
     algorithms: tuple[str, ...] = ("niching_diffusion_evolution", "diffusion_evolution")
     most_solutions: int = 32
+    run_algorithm: str = "diffusion_evolution"
+    run_seconds: float = 1.0
+    least_generations: int = 4
+    run_repetitions: int = 3
     evaluators: tuple[str, ...] = ("serial", "threads", "processes", "ray")
-    num_solutions: int = 512
-    waits: tuple[float, ...] = (0.01, 0.1)
-    waits_of_each: int = 64
+    seconds: tuple[float, ...] = (0.01, 0.1)
+    seconds_of_each: float = 1.0
+    evaluator_repetitions: int = 3
     failure_rates: tuple[float, ...] = (0.0, 0.01, 0.1, 0.5)
     failure_functions: tuple[str, ...] = ("sphere", "rastrigin")
     failure_algorithm: str = "auto"
@@ -49,15 +59,17 @@ class Config:
 
 SMOKE = Config(
     repetitions=2,
-    generations=2,
+    warm_seconds=0.01,
+    timed_seconds=0.01,
     population_sizes=(8,),
     num_dims=2,
     algorithms=("diffusion_evolution",),
     most_solutions=2,
+    run_seconds=0.01,
+    run_repetitions=1,
     evaluators=("serial", "threads"),
-    num_solutions=8,
-    waits=(0.001,),
-    waits_of_each=4,
+    seconds=(0.001,),
+    seconds_of_each=0.004,
     failure_rates=(0.0, 0.1),
     failure_functions=("sphere",),
     failure_algorithm="diffusion_evolution",

@@ -1,5 +1,6 @@
 """Times ask and tell, evaluators, and compares searches with and without failures."""
 
+import dataclasses
 import math
 import time
 import warnings
@@ -17,7 +18,7 @@ from diffevo.evaluators.host import Outcome, Processes, Serial, Threads
 from diffevo.evaluators.ray import Ray
 from experiments.common import results, statistics, tables
 from experiments.common.progress import Progress
-from experiments.runtime import sides
+from experiments.runtime import functions, sides, whole_runs
 from experiments.runtime.config import Config
 
 NUM_WORKERS = 2
@@ -30,64 +31,89 @@ EVALUATORS: dict[str, Any] = {
 RIVALS = ("pycma", "cmaes", "Nevergrad DE", "Optuna CMA-ES")
 
 
+def turn(side: sides.Side, config: Config) -> tuple[float, float]:
+    """Microseconds a solution of a new search, once its code and data have come to be near.
+
+    By the clock, and of the process's threads together: where the machine is busy, a side with
+    more threads gets more of it, and the clock favours that side.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the libraries' own
+        generation = side()
+        generation()
+        start = time.perf_counter()
+        while time.perf_counter() - start < config.warm_seconds:
+            generation()
+        began, start, num, generations = time.process_time(), time.perf_counter(), 0, 0
+        while time.perf_counter() - start < config.timed_seconds or generations < 2:
+            num += generation()
+            generations += 1
+        taken = time.perf_counter() - start, time.process_time() - began
+    return 1e6 * taken[0] / num, 1e6 * taken[1] / num
+
+
 def ask_tell(size: int, config: Config) -> dict[str, Any]:
-    """Microseconds a solution of every side, all repetitions, and ratios to the fastest rival."""
-    generations = sides.of(size, config)
-    taken: dict[str, list[float]] = {name: [] for name in generations}
-    for repetition in range(config.repetitions + 1):  # the first compiles
-        for name, generation in generations.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                generation()
-                start = time.perf_counter()
-                num = sum(generation() for _ in range(config.generations))
-                seconds = time.perf_counter() - start
-            if repetition >= 1:
-                taken[name].append(1e6 * seconds / num)
-    medians = {name: float(np.median(values)) for name, values in taken.items()}
-    fastest = min(RIVALS, key=lambda name: medians[name])
+    """Microseconds a solution of every side, all turns, and ratios to the fastest rival."""
+    searches = sides.of(size, config)
+    for side in searches.values():
+        turn(side, dataclasses.replace(config, warm_seconds=0.0, timed_seconds=0.0))  # compiles
+    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in searches}
+    for _ in range(config.repetitions):
+        for name, side in searches.items():
+            turns[name].append(turn(side, config))
+    taken = {name: np.array(values).T for name, values in turns.items()}
+    clock = {name: float(np.median(values[0])) for name, values in taken.items()}
+    fastest = min(RIVALS, key=lambda name: clock[name])
     return {
         "population_size": size,
-        "microseconds": medians,
-        "lowest": {name: min(values) for name, values in taken.items()},
-        "all": taken,
+        "microseconds": clock,
+        "processor_microseconds": {n: float(np.median(values[1])) for n, values in taken.items()},
+        "all": {name: values[0] for name, values in taken.items()},
         "fastest_rival": fastest,
         "times_fastest_rival": {
-            name: float(np.median(np.divide(taken[name], taken[fastest])))
-            for name in generations
+            name: float(np.median(values[0] / taken[fastest][0]))
+            for name, values in taken.items()
             if name not in RIVALS
         },
     }
 
 
 def evaluator(name: str, config: Config) -> dict[str, Any]:
-    """Seconds to bring it up, microseconds a solution, and the efficiency for each wait."""
-    start = time.perf_counter()
-    with EVALUATORS[name].start(time.sleep, lambda value: True) as evaluate:
+    """Seconds to bring it up, microseconds a solution, and the efficiency for each task."""
+    workers = 1 if name == "serial" else NUM_WORKERS
+    began = time.perf_counter()
+    with EVALUATORS[name].start(functions.work, lambda value: True) as evaluate:
 
-        def seconds(num: int, wait: float) -> float:
+        def seconds(num: int, task: tuple[str, float]) -> float:
             outcomes = [Outcome(None, None, 0)] * num
-            began = time.perf_counter()
-            evaluate([wait] * num, math.inf, outcomes)
+            start = time.perf_counter()
+            evaluate([task] * num, math.inf, outcomes)
             assert all(outcome.attempts == 1 for outcome in outcomes)
-            return time.perf_counter() - began
+            return time.perf_counter() - start
 
-        seconds(NUM_WORKERS, 0.0)
-        up = time.perf_counter() - start
-        cost = [seconds(config.num_solutions, 0.0) for _ in range(min(config.repetitions, 5))]
-        workers = 1 if name == "serial" else NUM_WORKERS
-        ideal = config.waits_of_each / workers
-        efficiency = {
-            str(wait): max(
-                ideal * wait / seconds(config.waits_of_each, wait)
-                for _ in range(min(config.repetitions, 3))
+        seconds(NUM_WORKERS, ("wait", 0.0))
+        up = time.perf_counter() - began
+        cost = {
+            str(size): 1e6
+            * float(
+                np.median(
+                    [seconds(size, ("compute", 0.0)) for _ in range(config.evaluator_repetitions)]
+                )
             )
-            for wait in config.waits
+            / size
+            for size in config.population_sizes
         }
+        efficiency = {}
+        # Computing Python code in threads takes turns.
+        for kind in ("wait",) if name == "threads" else ("wait", "compute"):
+            for each in config.seconds:
+                num = workers * max(2, round(config.seconds_of_each / each))
+                taken = [seconds(num, (kind, each)) for _ in range(config.evaluator_repetitions)]
+                efficiency[f"{kind} {each:g} s"] = num / workers * each / float(np.median(taken))
     return {
         "name": name,
         "seconds_to_come_up": up,
-        "microseconds": 1e6 * float(np.median(cost)) / config.num_solutions,
+        "microseconds": cost,
         "efficiency": efficiency,
     }
 
@@ -157,13 +183,18 @@ def failures(name: str, config: Config) -> list[dict[str, Any]]:
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     """Run the benchmark; see `experiments/README.md` for the contract."""
     record = results.Record(out / "runtime.json", "runtime", config, seed=config.seed)
-    num_parts = len(config.population_sizes) + len(config.evaluators)
+    num_parts = 2 * len(config.population_sizes) + len(config.evaluators)
     num_parts += len(config.failure_functions)
-    progress.begin(num_parts, "ask and tell")
-    record.results = {"ask_tell": [], "evaluators": [], "failures": []}
+    progress.begin(num_parts, "")
+    record.results = {"ask_tell": [], "runs": [], "evaluators": [], "failures": []}
     for size in config.population_sizes:
         progress.describe(f"ask and tell, N = {size}")
         record.results["ask_tell"].append(ask_tell(size, config))
+        record.save()
+        progress.advance()
+    for size in config.population_sizes:
+        progress.describe(f"whole runs, N = {size}")
+        record.results["runs"] += whole_runs.cost(size, config)
         record.save()
         progress.advance()
     for name in config.evaluators:
@@ -188,20 +219,33 @@ def _tables(content: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     found = content["results"]
     cells = found["ask_tell"]
     names = list(cells[0]["microseconds"])
-    costs = [
-        [name, *(f"{cell['microseconds'][name]:,.3g}" for cell in cells)] for name in names
-    ] + [
-        [f"{name} / fastest rival", *(f"{cell['times_fastest_rival'][name]:.2f}" for cell in cells)]
+    kinds = ("microseconds", "processor_microseconds")
+    costs = [[name, *(f"{c[k][name]:,.3g}" for c in cells for k in kinds)] for name in names]
+    costs += [
+        [
+            f"{name} / fastest rival",
+            *(text for c in cells for text in (f"{c['times_fastest_rival'][name]:.2f}", "")),
+        ]
         for name in names
         if name not in RIVALS
     ]
-    waits = [float(wait) for wait in content["config"]["waits"]]
+    sizes = content["config"]["population_sizes"]
+    runs = {(row["run"], row["population_size"]): row for row in found["runs"]}
+    whole = [
+        [
+            name,
+            *(f"{runs[name, size]['milliseconds']:,.3g}" for size in sizes),
+            f"{runs[name, sizes[-1]]['seconds_beside']:.2f}",
+        ]
+        for name in dict.fromkeys(row["run"] for row in found["runs"])
+    ]
+    tasks = list(found["evaluators"][0]["efficiency"])
     filled = [
         [
             row["name"],
             f"{row['seconds_to_come_up']:.2f}",
-            f"{row['microseconds']:,.3g}",
-            *(f"{row['efficiency'][str(wait)]:.0%}" for wait in waits),
+            *(f"{row['microseconds'][str(size)]:,.3g}" for size in sizes),
+            *(f"{row['efficiency'][t]:.1%}" if t in row["efficiency"] else "" for t in tasks),
         ]
         for row in found["evaluators"]
     ]
@@ -219,12 +263,17 @@ def _tables(content: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     return [
         (
             "Ask and tell, microseconds a solution",
-            ["side", *(f"N = {cell['population_size']}" for cell in cells)],
+            ["side", *(f"N = {c['population_size']}{k}" for c in cells for k in ("", ", CPU"))],
             costs,
         ),
         (
-            "Evaluators, two workers",
-            ["evaluator", "up, s", "µs a solution", *(f"efficiency, {w:g} s" for w in waits)],
+            "Whole runs, milliseconds a generation",
+            ["run", *(f"N = {size}" for size in sizes), "besides, s"],
+            whole,
+        ),
+        (
+            "Evaluators, two workers, microseconds a solution and efficiency",
+            ["evaluator", "up, s", *(f"N = {size}" for size in sizes), *tasks],
             filled,
         ),
         (

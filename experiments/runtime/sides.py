@@ -1,6 +1,6 @@
 """One generation of ask and tell on each side: `Optimizer`, the bare algorithm, four libraries."""
 
-import warnings
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +19,13 @@ from experiments.runtime.config import Config
 
 # Asks for, evaluates and tells a generation; returns how many solutions these were.
 Generation = Callable[[], int]
+# Begins a search.
+Side = Callable[[], Generation]
+
+_init, _ask, _tell = (
+    jax.jit(function, static_argnames="algorithm")
+    for function in (search.init, search.ask, search.tell)
+)
 
 
 def values_of(points: Any) -> np.ndarray:
@@ -44,21 +51,16 @@ def optimizer(algorithm: str, size: int, config: Config) -> Generation:
 def bare(algorithm: Any, size: int, config: Config) -> Generation:
     """Ours without `Optimizer`: genomes as arrays, no bounds, nothing checked or kept."""
     key, params = jax.random.key(config.seed), algorithm.default_params
-    ask = jax.jit(search.ask, static_argnames="algorithm")
-    tell = jax.jit(search.tell, static_argnames="algorithm")
     first = np.asarray(search.first_genomes(algorithm, key))
-    state = jax.jit(search.init, static_argnames="algorithm")(
-        algorithm, key, first, values_of(first), params
-    )
+    state = _init(algorithm, key, first, values_of(first), params)
     number = 0
 
     def run() -> int:
         nonlocal state, number
         number += 1
-        asked, state = ask(algorithm, key, number, state, params)
+        asked, state = _ask(algorithm, key, number, state, params)
         points = np.asarray(asked)
-        state, _ = tell(algorithm, key, number, points, values_of(points), state, params)
-        jax.block_until_ready(state)
+        state, _ = _tell(algorithm, key, number, points, values_of(points), state, params)
         return size
 
     return run
@@ -128,19 +130,20 @@ def optuna_(size: int, config: Config) -> Generation:
     return run
 
 
-def of(size: int, config: Config) -> dict[str, Generation]:
+def of(size: int, config: Config) -> dict[str, Side]:
     """Every side by its name; ours first."""
     template = jnp.zeros(config.num_dims)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the libraries' own
-        return {
-            **{f"Optimizer, {name}": optimizer(name, size, config) for name in config.algorithms},
-            **{
-                f"bare {name}": bare(ALGORITHMS[name](size, template), size, config)
-                for name in config.algorithms
-            },
-            "pycma": pycma(size, config),
-            "cmaes": cmaes_(size, config),
-            "Nevergrad DE": nevergrad_(size, config),
-            "Optuna CMA-ES": optuna_(size, config),
-        }
+    return {
+        **{
+            f"Optimizer, {name}": functools.partial(optimizer, name, size, config)
+            for name in config.algorithms
+        },
+        **{
+            f"bare {name}": functools.partial(bare, ALGORITHMS[name](size, template), size, config)
+            for name in config.algorithms
+        },
+        "pycma": functools.partial(pycma, size, config),
+        "cmaes": functools.partial(cmaes_, size, config),
+        "Nevergrad DE": functools.partial(nevergrad_, size, config),
+        "Optuna CMA-ES": functools.partial(optuna_, size, config),
+    }
