@@ -114,6 +114,37 @@ def test_what_a_run_directory_holds(fun, tmp_path):
     assert checkpoint.numbers(folder / "checkpoints") == [9]
 
 
+def test_metrics_of_quick_generations_are_written_together(tmp_path, monkeypatch):
+    sizes, write = [], records.RunDirectory._append_metrics
+
+    def append(self, generations, *rest):
+        sizes.append(len(generations))
+        write(self, generations, *rest)
+
+    monkeypatch.setattr(records, "_SECONDS_PER_METRICS", 1e9)
+    monkeypatch.setattr(records.RunDirectory, "_append_metrics", append)
+    result = run(sphere, tmp_path)
+    assert sizes == [1, 9]
+    assert [row["best_fitness"] for row in lines(tmp_path)] == result.history[
+        "best_fitness"
+    ].tolist()
+
+
+def test_a_run_goes_on_where_an_error_left_metrics_unwritten(tmp_path, monkeypatch):
+    def callback(info):
+        if info["generation"] == 4:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(records, "_SECONDS_PER_METRICS", 1e9)
+    with pytest.raises(ZeroDivisionError):
+        run(sphere, tmp_path, callback=callback)
+    assert len(lines(tmp_path)) == 1
+    result = run(sphere, tmp_path, resume=True)
+    assert [row["best_fitness"] for row in lines(tmp_path)] == result.history[
+        "best_fitness"
+    ].tolist()
+
+
 @quietly
 def test_a_mixed_space_in_the_user_s_sign(tmp_path):
     space = SearchSpace(
