@@ -71,7 +71,7 @@ def seconds(
         )
         return time.perf_counter() - began
     box = np.full(config.num_dims, -4.0), np.full(config.num_dims, 4.0)
-    options: dict[str, Any] = {"evaluator": "serial"} | KINDS[kind] | RECORDS[records]
+    options: dict[str, Any] = {"evaluator": "serial", **KINDS[kind], **RECORDS[records]}
     with tempfile.TemporaryDirectory() as folder:
         if records:
             options["run_dir"] = folder
