@@ -143,8 +143,7 @@ def draw(curves: list[dict[str, Any]], config: Config, path: Path) -> Path:
                 color = _COLORS[config.methods.index(curve["method"]) % len(_COLORS)]
                 axis.plot(curve["evaluations"], curve["median"], color=color)
         axis.set(xscale="log", yscale="log", title=name, xlabel="evaluations")
-    unit = "validation error, %" if config.problems[0] in problems.TUNED else "value"
-    axes[0, 0].set_ylabel(f"median best, {unit}")
+    axes[0, 0].set_ylabel("median of the best")
     entries = [(m, "-", color) for m, color in zip(config.methods, _COLORS, strict=False)]
     figures.legend_below(figure, entries)
     return figures.save(figure, path)
