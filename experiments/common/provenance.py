@@ -23,8 +23,14 @@ PACKAGES = (
     "evosax",
     "ribs",
     "cma",
+    "cmaes",
     "coco-experiment",
     "matplotlib",
+    "nevergrad",
+    "optuna",
+    "pyarrow",
+    "ray",
+    "scikit-learn",
 )
 
 

@@ -136,13 +136,17 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
 
 def draw(curves: list[dict[str, Any]], config: Config, path: Path) -> Path:
     """Median best value over evaluations, a panel a problem."""
-    figure, axes = figures.grid(1, len(config.problems), 2.6, 2.4)
+    figure, axes = figures.grid(1, len(config.problems), 2.4, 2.8)
     for axis, name in zip(axes[0], config.problems, strict=True):
         for curve in curves:
             if curve["problem"] == name:
                 color = _COLORS[config.methods.index(curve["method"]) % len(_COLORS)]
                 axis.plot(curve["evaluations"], curve["median"], color=color)
-        axis.set(xscale="log", yscale="log", title=name, xlabel="evaluations")
+        axis.set(xscale="log", title=name, xlabel="evaluations")
+        if name in problems.TUNED:
+            axis.set_title(f"{name}: error, %")
+        else:
+            axis.set_yscale("log")
     axes[0, 0].set_ylabel("median of the best")
     entries = [(m, "-", color) for m, color in zip(config.methods, _COLORS, strict=False)]
     figures.legend_below(figure, entries)
