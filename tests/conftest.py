@@ -103,8 +103,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 # Each compiled function holds several memory maps, of which Linux allows a process 65,530: one that
-# needed more died without a word. From so many on, what is compiled is forgotten after a module.
-MANY_MAPS = 25_000
+# needed more died without a word. From so many on, what is compiled is forgotten after a module;
+# long before that, as it takes memory: 5 GiB a process at 25,000.
+MANY_MAPS = 12_000
 
 
 def num_maps() -> int:

@@ -37,10 +37,12 @@ def dies_the_first_time(x, folder, share):
     return functions.sphere(x)
 
 
-def test_workers_that_are_killed_lose_nothing(cluster, tmp_path):
-    fun = functools.partial(dies_the_first_time, folder=str(tmp_path), share=0.02)
+# Slowly: a new process for each that was killed.
+@pytest.mark.parametrize("share", [0.0, pytest.param(0.02, marks=pytest.mark.slow)])
+def test_workers_that_are_killed_lose_nothing(share, cluster, tmp_path):
+    fun = functools.partial(dies_the_first_time, folder=str(tmp_path), share=share)
     result = diffevo.minimize(fun, BOX, evaluator=Ray(2), **OPTIONS)
-    assert len(list(tmp_path.iterdir())) > 0
+    assert (len(list(tmp_path.iterdir())) > 0) == (share > 0)
     assert result.failures == ()
     np.testing.assert_array_equal(result.population, serial_search().population)
     assert result.fun == serial_search().fun
