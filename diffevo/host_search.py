@@ -15,6 +15,7 @@ from diffevo.evaluators.host import (
     Evaluator,
     Outcome,
     Serial,
+    are_floats,
     as_number,
     why_no_number,
 )
@@ -101,7 +102,7 @@ def run(
                 if num == 0:
                     break
                 first = None
-                if set(map(type, values)) != {float}:
+                if not are_floats(values):
                     first = next((v for v in values if isinstance(v, BaseException)), None)
                 if optimizer.generation < 0 and reason != "interrupt":
                     _check_first(values)
@@ -124,10 +125,11 @@ def run(
                         RuntimeWarning,
                         stacklevel=4,
                     )
-                if not bar.disable:
+                stopped = False
+                if callback is not None or not bar.disable:
                     info = optimizer.info
                     bar.update(task, completed=info["nfev"], best=f"best {info['fun']:.6g}")
-                stopped = callback is not None and bool(callback(optimizer.info))
+                    stopped = callback is not None and bool(callback(info))
                 reason = reason or optimizer.stop()
                 if reason != "ftarget" and stopped:
                     reason = "callback"

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from diffevo.evaluators.host import Outcome, Remembered, as_number, in_words
+from diffevo.evaluators.host import Outcome, Remembered, are_floats, as_number, in_words
 
 # A number, the exception in its place, or None: not evaluated.
 Value = float | BaseException | None
@@ -105,7 +105,7 @@ class Journal:
         """Write a generation's values: all of them are there."""
         numbers: list[Any] = values
         errors: dict[str, str] = {}
-        if set(map(type, values)) != {float}:  # the usual case is spared a look at each
+        if not are_floats(values):
             numbers = [v if isinstance(v, (int, float)) else math.nan for v in values]
             errors = {
                 str(member): in_words(value)

@@ -226,8 +226,14 @@ def minimize(
             try:
                 record = opened.enter_context(
                     open_run(
-                        *(run_dir, resume, record_evaluations, setup, _sign, fun),
-                        *(is_compiled, _command),
+                        run_dir,
+                        resume,
+                        record_evaluations,
+                        setup,
+                        _sign,
+                        fun,
+                        is_compiled,
+                        _command,
                     )
                 )
             except Exception as error:  # whatever it is: the other processes must not wait

@@ -19,7 +19,7 @@ from diffevo.algorithms.foreign import Foreign, is_foreign
 from diffevo.algorithms.niching import default_chain_size
 from diffevo.algorithms.reevaluation import Reevaluation, num_candidates
 from diffevo.algorithms.registry import ALGORITHMS
-from diffevo.evaluators.host import as_number, why_no_number
+from diffevo.evaluators.host import are_floats, as_number, why_no_number
 from diffevo.space import SearchSpace
 from diffevo.stopping import StopRules, check_number
 
@@ -269,7 +269,7 @@ def read_values(name: str, values: Any, num: int) -> tuple[np.ndarray, list[Base
         raise ValueError(f"{name}: expected {num} numbers, one a solution, got shape {shape}")
     numbers = np.full(num, np.nan)
     errors: list[BaseException | None] = [None] * num
-    if set(map(type, values)) <= {float, np.float64}:  # the usual case, without a look at each
+    if are_floats(values):
         return np.array(values), errors
     for index, value in enumerate(values):
         if isinstance(value, BaseException):

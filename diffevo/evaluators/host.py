@@ -18,7 +18,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any, Protocol
 
@@ -105,6 +105,11 @@ def as_number(value: Any) -> float | None:
     if array.shape != () or array.dtype.kind not in "fiub":
         return None
     return float(array)
+
+
+def are_floats(values: Iterable[Any]) -> bool:
+    """Whether all are floats, as is usual: then no value needs a look at itself."""
+    return set(map(type, values)) <= {float, np.float64}
 
 
 def why_no_number(value: Any) -> str:

@@ -1,7 +1,6 @@
 """What loggers have in common: each is a callback of `minimize`, and closes what it opened."""
 
 import abc
-from types import TracebackType
 from typing import Any, Self
 
 import jax
@@ -32,12 +31,7 @@ class Logger(abc.ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.close()
 
 
