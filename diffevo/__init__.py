@@ -9,6 +9,7 @@ from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
+from diffevo.algorithms.mixed import MixedDiffusionEvolution
 from diffevo.algorithms.niching import NichingDiffusionEvolution
 from diffevo.core import processes, schedules, weighting
 from diffevo.optimize import maximize, minimize
@@ -25,6 +26,7 @@ __all__ = [
     "DiffusionEvolution",
     "Integer",
     "LatentDiffusionEvolution",
+    "MixedDiffusionEvolution",
     "Modes",
     "NichingDiffusionEvolution",
     "Optimizer",

@@ -88,11 +88,13 @@ def minimize(
         scale: spread of the initial population about x0 where there are no bounds.
         budget: evaluations, >= 2 population_size; whole generations only.
         max_generations: generations after the initial population.
-        population_size: N. None: what the algorithm does best with: 4 + 3 ln D for niching, a
-            fortieth of the budget, between 16 and 512, for the others.
+        population_size: N. None: what the algorithm does best with: 4 + 3 ln D for niching, the
+            same of the number of variables for mixed, a fortieth of the budget, between 16 and 512,
+            for the others.
         algorithm: a registered name, an instance with its own schedule, an algorithm of evosax, or
-            "auto": "niching_diffusion_evolution", but "diffusion_evolution" if a population size is
-            given of which at most 50 generations are allowed, in up to 16 dimensions.
+            "auto": "mixed_diffusion_evolution" if there are integers or categories, else
+            "niching_diffusion_evolution", but "diffusion_evolution" if a population size is given
+            of which at most 50 generations are allowed, in up to 16 dimensions.
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.

@@ -102,9 +102,9 @@ def find_modes(setup: Setup, state: Any, sign: float, nfev: np.ndarray, host: bo
     # All rows, filled or not: one shape, one compilation.
     genomes = algorithm.solution.ravel(found.solutions, len(found.valid))
     kept = np.flatnonzero(np.asarray(found.valid))
-    is_plain = all(leaf.kind == "real" for leaf in space.layout.leaves)
-    reflects = space.limits.box.bounded.any() and algorithm.domain == "unbounded"
-    if not is_plain or reflects:
+    domain = getattr(algorithm, "domain", "box")
+    reflects = space.limits.box.bounded.any() and domain == "unbounded"
+    if not space.is_real or reflects:
         solutions = space.solutions(genomes)
         kept = kept[space.distinct([solutions[row] for row in kept])]
     decoded = space.batch(genomes) if host else space.decode(genomes)

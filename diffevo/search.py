@@ -16,6 +16,7 @@ from jax import Array
 
 from diffevo.algorithms.base import Metrics, SolutionSpec, check_int
 from diffevo.algorithms.foreign import Foreign, is_foreign
+from diffevo.algorithms.mixed import MixedDiffusionEvolution
 from diffevo.algorithms.niching import default_chain_size
 from diffevo.algorithms.reevaluation import Reevaluation, num_candidates
 from diffevo.algorithms.registry import ALGORITHMS
@@ -174,7 +175,7 @@ def read(
     last, reason = num_generations, "budget"
     if max_generations is not None and (last is None or max_generations < last):
         last, reason = int(max_generations), "max_generations"
-    params = _read_params(algorithm, params)
+    params = _read_params(algorithm, params, space)
     if getattr(algorithm, "after_schedule", None) == "stop":
         length = params.alphas.shape[0] - 1
         if last is None or length < last:
@@ -411,11 +412,14 @@ def _algorithm(
         raise ValueError(
             f"algorithm: expected 'auto' or one of {sorted(ALGORITHMS)}, got {algorithm!r}"
         )
-    niching = "niching_diffusion_evolution"
+    niching, mixed = "niching_diffusion_evolution", "mixed_diffusion_evolution"
+    if algorithm == "auto" and not space.is_real:
+        algorithm = mixed
     size = population_size
     if size is None:
-        size = default_chain_size(spec.num_dims)
-        if algorithm not in ("auto", niching):
+        num = space.num_variables if algorithm == mixed else spec.num_dims
+        size = default_chain_size(num)
+        if algorithm not in ("auto", niching, mixed):
             size = 512 if budget is None else min(max(budget // costs.first(40), 16), 512)
         if budget is not None:
             while size > 1 and costs.first(size) + costs.each(size) > budget:
@@ -430,15 +434,22 @@ def _algorithm(
         scheduled = few and spec.num_dims <= _FEW_DIMENSIONS
         algorithm = "diffusion_evolution" if scheduled else niching
     kind = ALGORITHMS[algorithm]
-    # Only a search with a schedule over its generations needs to know how many there will be, and
-    # only one that looks for optima where the genomes end.
-    options = {"num_generations": min(limits, default=_SOME_GENERATIONS), "domain": space.domain}
+    # Only a search with a schedule over its generations needs to know how many there will be, only
+    # one that looks for optima where the genomes end, or what the coordinates stand for.
+    options = {
+        "num_generations": min(limits, default=_SOME_GENERATIONS),
+        "domain": space.domain,
+        "variables": space.variables,
+    }
     known = {name: value for name, value in options.items() if name in kind.__dataclass_fields__}
     return kind(int(size), spec, **known)
 
 
-def _read_params(algorithm: Any, params: Any) -> Any:
+def _read_params(algorithm: Any, params: Any, space: SearchSpace) -> Any:
     default = algorithm.default_params
+    if isinstance(algorithm, MixedDiffusionEvolution):  # the space knows where its integers are
+        box = space.limits.box
+        default = default.replace(center=box.center, scale=box.scale)
     if params is None:
         return default
     try:

@@ -30,6 +30,7 @@ from flax import struct
 from jax import Array
 
 from diffevo.algorithms.base import SolutionSpec
+from diffevo.algorithms.mixed import Variables
 
 PyTree = Any
 
@@ -391,12 +392,33 @@ class SearchSpace:
     @property
     def domain(self) -> Literal["box", "unbounded"]:
         """Is "box" if all genomes worth trying lie in [-1, 1]^D: all is bounded, or a choice."""
-        free = [
-            ~np.asarray(self.limits.box.bounded)[where]
+        free = any(not one.bounded and one.kind != "choice" for one in self.variables)
+        return "unbounded" if free else "box"
+
+    @property
+    def is_real(self) -> bool:
+        """Whether there are neither integers nor categories."""
+        return all(leaf.kind == "real" for leaf in self.layout.leaves)
+
+    @property
+    def num_variables(self) -> int:
+        """How many numbers and choices a solution has."""
+        return sum(one.count for one in self.variables)
+
+    @property
+    def variables(self) -> tuple[Variables, ...]:
+        """What the genome's coordinates are, for `diffevo.MixedDiffusionEvolution`."""
+        bounded = np.asarray(self.limits.box.bounded)
+        return tuple(
+            Variables(
+                leaf.kind,
+                math.prod(leaf.shape),
+                leaf.num_categories,
+                leaf.log,
+                bool(bounded[where].all()) and leaf.kind != "choice",
+            )
             for leaf, where in zip(self.layout.leaves, self.layout.columns(), strict=True)
-            if leaf.kind != "choice"
-        ]
-        return "unbounded" if any(part.any() for part in free) else "box"
+        )
 
     def decode(self, genomes: Array | np.ndarray) -> PyTree:
         """Genomes to solutions as JAX arrays; traceable.

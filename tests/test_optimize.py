@@ -345,3 +345,45 @@ def test_batch_function_prefers_one_solution_unless_told(batched):
 
 def test_the_cache_of_compiled_searches_is_bounded():
     assert optimize._compiled.cache_info().maxsize == 16
+
+
+MIXED = diffevo.SearchSpace(
+    {
+        "c": diffevo.Choice(list("abcde"), shape=(2,)),
+        "flag": diffevo.Choice([False, True]),
+        "log": diffevo.Integer(1, 1000, log=True),
+        "n": diffevo.Integer(-10, 10, shape=(2,)),
+        "x": diffevo.Real(-5.0, 5.0, shape=(2,)),
+    }
+)
+
+
+def test_a_mixed_space_is_searched_to_its_optimum():
+    best = {"n": np.array([-3, 10]), "x": np.array([1.5, -2.0])}
+
+    def value(point):
+        wrong = sum(one != other for one, other in zip(point["c"], "db", strict=True))
+        squares = sum(float(np.sum((point[name] - best[name]) ** 2)) for name in best)
+        return wrong + (not point["flag"]) + squares + abs(point["log"] - 40)
+
+    options = {"evaluator": "serial", "progress": False}
+    result = diffevo.minimize(value, space=MIXED, budget=1500, seed=1, **options)
+    assert result.fun < 1e-3
+    assert list(result.x["c"]) == ["d", "b"]
+    assert result.x["flag"] is True
+    assert result.x["log"] == 40
+    assert result.x["n"].tolist() == [-3, 10]
+    assert result.modes.fun[0] == result.fun
+    assert np.all(np.diff(result.modes.fun) >= 0)
+
+
+def test_a_space_without_real_numbers_is_searched_to_its_optimum():
+    bits = diffevo.SearchSpace(diffevo.Choice([0, 1], shape=(30,)))
+    found = diffevo.maximize(lambda bits: jnp.sum(bits).astype(float), space=bits, budget=3000)
+    assert found.fun == 30
+    integers = diffevo.SearchSpace(diffevo.Integer(0, 50, shape=(4,)))
+    goal = jnp.array([0, 50, 17, 33])
+    found = diffevo.minimize(
+        lambda n: jnp.sum(jnp.abs(n - goal)).astype(float), space=integers, budget=2000
+    )
+    assert found.x.tolist() == goal.tolist()

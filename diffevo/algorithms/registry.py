@@ -6,6 +6,7 @@ from diffevo.algorithms.charles_d import CharlesD
 from diffevo.algorithms.diffusion_evolution import DiffusionEvolution
 from diffevo.algorithms.hades import HADES
 from diffevo.algorithms.latent import LatentDiffusionEvolution
+from diffevo.algorithms.mixed import MixedDiffusionEvolution
 from diffevo.algorithms.niching import NichingDiffusionEvolution
 
 ALGORITHMS: dict[str, type[Any]] = {
@@ -14,4 +15,5 @@ ALGORITHMS: dict[str, type[Any]] = {
     "hades": HADES,
     "charles_d": CharlesD,
     "niching_diffusion_evolution": NichingDiffusionEvolution,
+    "mixed_diffusion_evolution": MixedDiffusionEvolution,
 }

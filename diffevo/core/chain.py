@@ -124,9 +124,16 @@ def shape_noise(chain: Chain, noise: Array) -> Array:
     return jax.lax.scan(apply, noise, (chain.metric, shares))[0]
 
 
-def into_box(samples: Array, log_scale: Array) -> tuple[Array, Array]:
-    """The points of [-1, 1]^D nearest to samples (L, D), and |e|^2 / n (L,), e in sigmas."""
+def into_box(
+    samples: Array, log_scale: Array, bounded: np.ndarray | None = None
+) -> tuple[Array, Array]:
+    """The points of [-1, 1]^D nearest to samples (L, D), and |e|^2 / n (L,), e in sigmas.
+
+    Sigma may be one for each coordinate; those that are not ``bounded`` are left alone.
+    """
     inside = jnp.clip(samples, -1.0, 1.0)
+    if bounded is not None:
+        inside = jnp.where(bounded, inside, samples)
     squares = ((samples - inside) / jnp.exp(log_scale)) ** 2
     beyond = jnp.sum((squares > 0).astype(samples.dtype), axis=1)
     return inside, jnp.sum(squares, axis=1) / jnp.maximum(beyond, 1.0)

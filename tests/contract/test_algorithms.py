@@ -59,6 +59,7 @@ def test_something_is_registered():
         "hades",
         "charles_d",
         "niching_diffusion_evolution",
+        "mixed_diffusion_evolution",
     }
 
 
@@ -67,7 +68,7 @@ def test_something_is_registered():
 
 # Operation by operation, the larger algorithms are hundreds of compilations. What could differ is
 # how the base classes call them.
-LARGE = ("hades", "charles_d", "niching_diffusion_evolution")
+LARGE = ("hades", "charles_d", "niching_diffusion_evolution", "mixed_diffusion_evolution")
 
 
 @pytest.mark.parametrize(
