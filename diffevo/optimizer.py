@@ -3,7 +3,7 @@
 import collections
 import functools
 import time
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import jax
 import numpy as np
@@ -11,6 +11,7 @@ from jax import Array
 
 from diffevo import search
 from diffevo.evaluators.host import Failure, Remembered, in_words
+from diffevo.packing import Packing
 from diffevo.result import Result, find_modes, noise_of
 from diffevo.space import Layout, Limits, SearchSpace
 from diffevo.stopping import MESSAGES
@@ -22,23 +23,50 @@ _MOST_FAILURES = 100
 
 _first_genomes = jax.jit(search.first_genomes, static_argnames="algorithm")
 _init = jax.jit(search.init, static_argnames="algorithm")
-_tell = jax.jit(search.tell, static_argnames="algorithm")
+_pack = jax.jit(Packing.pack, static_argnums=0)
 
 
-@functools.partial(jax.jit, static_argnames=("algorithm", "layout"))
+class _Packings(NamedTuple):
+    """How the state and the metrics of a generation are packed."""
+
+    state: Packing
+    metrics: Packing
+
+
+@functools.partial(jax.jit, static_argnames=("algorithm", "packings", "layout"))
 def _ask(
     algorithm: Any,
+    packings: _Packings,
     layout: Layout,
     limits: Limits,
     key: Array,
     generation: Any,
-    *state_and_params: Any,
-) -> tuple[Array, PyTree, Any]:
+    state: list[Array],
+    params: Any,
+) -> tuple[Array, PyTree, list[Array]]:
     """`search.ask` and what `SearchSpace.batch` makes of its genomes, in one call."""
-    genomes, state = search.ask(algorithm, key, generation, *state_and_params)
+    unpacked = packings.state.unpack(state)
+    genomes, unpacked = search.ask(algorithm, key, generation, unpacked, params)
     # Rounded like genomes that are decoded by themselves.
     decoded = layout.decode(limits, jax.lax.optimization_barrier(genomes), True)
-    return genomes, decoded, state
+    return genomes, decoded, packings.state.pack(unpacked)
+
+
+@functools.partial(jax.jit, static_argnames=("algorithm", "packings"))
+def _tell(
+    algorithm: Any,
+    packings: _Packings,
+    key: Array,
+    generation: Any,
+    genomes: Array,
+    fitness: Array,
+    state: list[Array],
+    params: Any,
+) -> tuple[list[Array], list[Array]]:
+    """`search.tell`, packed."""
+    unpacked = packings.state.unpack(state)
+    unpacked, metrics = search.tell(algorithm, key, generation, genomes, fitness, unpacked, params)
+    return packings.state.pack(unpacked), packings.metrics.pack(metrics)
 
 
 @final
@@ -136,10 +164,11 @@ class Optimizer:
         self._leaves: list[np.ndarray] = []
         self._known = np.zeros(0)
         # Of the last one told.
-        self._state: Any = None
+        self._state: list[Array] = []  # packed
+        self._packings: _Packings | None = None
         self._generation = -1
         self._told: tuple[np.ndarray, np.ndarray] | None = None
-        self._history: list[dict[str, Array]] = []
+        self._history: list[list[Any]] = []  # packed metrics
         self._nfev: list[int] = []
         self._failures: list[Failure] = []
         self._failed: list[np.ndarray] = []  # their genomes (D,)
@@ -232,8 +261,10 @@ class Optimizer:
                 self._prepare()
                 return
         else:
+            assert self._packings is not None
             asked, decoded, self._state = _ask(
                 setup.algorithm,
+                self._packings,
                 self.space.layout,
                 self.space.limits,
                 setup.key,
@@ -333,10 +364,17 @@ class Optimizer:
         with np.errstate(over="ignore"):  # what is too great for the genome's precision is infinite
             arrays = genomes, fitness.astype(self.space.spec.dtype)
         if generation == 0:
-            self._state = _init(setup.algorithm, setup.key, *arrays, setup.params)
+            self._set_state(_init(setup.algorithm, setup.key, *arrays, setup.params))
             self._best_genome = genomes[0]
+        assert self._packings is not None
         state, metrics = _tell(
-            setup.algorithm, setup.key, generation, *arrays, self._state, setup.params
+            setup.algorithm,
+            self._packings,
+            setup.key,
+            generation,
+            *arrays,
+            self._state,
+            setup.params,
         )
         if generation > 0:
             self._state = state
@@ -354,9 +392,21 @@ class Optimizer:
             self._bound = self._best
             self._improved_at = generation
 
+    def _set_state(self, state: PyTree) -> None:
+        setup = self.setup
+        tell = functools.partial(search.tell, setup.algorithm)
+        arrays = self._population_like
+        _, metrics = jax.eval_shape(tell, setup.key, 0, *arrays, state, setup.params)
+        self._packings = _Packings(Packing.of(state), Packing.of(metrics))
+        self._state = _pack(self._packings.state, state)
+
+    def _unpacked_state(self) -> PyTree:
+        assert self._packings is not None
+        return self._packings.state.unpack([np.asarray(array) for array in self._state])
+
     def _take_chosen(self) -> None:
         """The best of a noisy function is what its state says."""
-        chosen = self._state
+        chosen = self._unpacked_state()
         self._best_genome = np.asarray(chosen.best_solution)
         self._best, self._bound = float(chosen.best_fitness), float(chosen.bound)
         self._improved_at = int(chosen.improved_at)
@@ -401,10 +451,11 @@ class Optimizer:
         return search.in_users_sign(columns, self._sign)
 
     def _columns(self, first: int) -> dict[str, np.ndarray]:
-        return {
-            name: np.array([np.asarray(metrics[name]) for metrics in self._history[first:]])
-            for name in self._history[0]
-        }
+        assert self._packings is not None
+        unpack = self._packings.metrics.unpack
+        rows = [unpack([np.asarray(array) for array in row]) for row in self._history[first:]]
+        names = rows[0] if rows else unpack(self._history[0])
+        return {name: np.array([row[name] for row in rows]) for name in names}
 
     @property
     def is_asked(self) -> bool:
@@ -421,7 +472,7 @@ class Optimizer:
         if self.is_asked:
             raise RuntimeError("snapshot: expected a call of tell before it")
         arrays = {
-            "state": self._state,
+            "state": self._unpacked_state(),
             "genomes": genomes,
             "fitness": fitness,
             "best_solution": genome,
@@ -439,12 +490,16 @@ class Optimizer:
     @property
     def state_like(self) -> PyTree:
         """The structure of the algorithm's state in `snapshot`, of `jax.ShapeDtypeStruct`s."""
-        setup = self.setup
-        shape = (self.population_size, self.space.num_dims)
-        arrays = [jax.ShapeDtypeStruct(shape[:n], self.space.spec.dtype) for n in (2, 1)]
+        setup, arrays = self.setup, self._population_like
         return jax.eval_shape(
             functools.partial(search.init, setup.algorithm), setup.key, *arrays, setup.params
         )
+
+    @property
+    def _population_like(self) -> list[jax.ShapeDtypeStruct]:
+        """Shapes of genomes (N, D) and fitness (N,)."""
+        shape = (self.population_size, self.space.num_dims)
+        return [jax.ShapeDtypeStruct(shape[:n], self.space.spec.dtype) for n in (2, 1)]
 
     def restore(self, arrays: PyTree, reasons: list[str]) -> None:
         """Go on from a `snapshot` of an equal search.
@@ -453,7 +508,8 @@ class Optimizer:
             arrays: as `snapshot` gives them.
             reasons: its texts: why evaluations failed.
         """
-        self._state, self._told = arrays["state"], (arrays["genomes"], arrays["fitness"])
+        self._set_state(arrays["state"])
+        self._told = arrays["genomes"], arrays["fitness"]
         self._best_genome, self._best = arrays["best_solution"], float(arrays["best"])
         self._bound = self._best
         self._improved_at = int(arrays["improved_at"])
@@ -461,10 +517,9 @@ class Optimizer:
             self._take_chosen()
         self._nfev = arrays["nfev"].tolist()
         self._generation = len(self._nfev) - 1
-        self._history = [
-            {name: values[g] for name, values in arrays["history"].items()}
-            for g in range(len(self._nfev))
-        ]
+        assert self._packings is not None
+        packed = jax.vmap(self._packings.metrics.pack)(arrays["history"])
+        self._history = [list(row) for row in zip(*map(np.asarray, packed), strict=True)]
         self._failed = list(arrays["failed"])
         self._failures = [
             self._failure(
@@ -482,6 +537,7 @@ class Optimizer:
         genome, told = self._check_told()
         genomes, fitness = (array[: self.population_size] for array in told)
         reason, history = self.stop() or "running", self.metrics()
+        state = self._unpacked_state()
         return Result(
             x=self.space.solutions(genome[None])[0],
             fun=self._sign * self._best,
@@ -493,9 +549,9 @@ class Optimizer:
             population=self.space.batch(genomes),
             fitness=self._sign * fitness,
             history=history,
-            modes=find_modes(self.setup, self._state, self._sign, history["nfev"], host=True),
+            modes=find_modes(self.setup, state, self._sign, history["nfev"], host=True),
             failures=tuple(self._failures),
-            **noise_of(self.setup, self._state),
+            **noise_of(self.setup, state),
         )
 
     def _check_told(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

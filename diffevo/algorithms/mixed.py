@@ -137,7 +137,10 @@ class MixedDiffusionEvolution:
         ValueError: an argument is out of its range; the message names it.
 
     Example:
-        >>> space = diffevo.SearchSpace({"n": diffevo.Integer(1, 9), "c": diffevo.Choice("abc")})
+        >>> import diffevo
+        >>> space = diffevo.SearchSpace(
+        ...     {"n": diffevo.Integer(1, 9), "c": diffevo.Choice(["a", "b"])}
+        ... )
         >>> algorithm = diffevo.MixedDiffusionEvolution(8, space.spec, variables=space.variables)
     """
 
