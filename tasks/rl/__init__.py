@@ -4,7 +4,7 @@ from tasks.rl.cartpole import cartpole
 from tasks.rl.control import Control, control
 from tasks.rl.environments import ENVIRONMENTS, Environment, Trait
 from tasks.rl.episodes import Statistics
-from tasks.rl.policies import MLP, IntegrateAndFire, Recurrent, Spiking
+from tasks.rl.policies import MLP, IntegrateAndFire, Pooled, Recurrent, Spiking
 
 __all__ = [
     "ENVIRONMENTS",
@@ -12,6 +12,7 @@ __all__ = [
     "Control",
     "Environment",
     "IntegrateAndFire",
+    "Pooled",
     "Recurrent",
     "Spiking",
     "Statistics",

@@ -77,6 +77,23 @@ class Noise(struct.PyTreeNode):
         return observations + self.std * jax.random.normal(key, observations.shape)
 
 
+class Both(struct.PyTreeNode):
+    """Two perturbations, one after the other; each draws with a key of its own.
+
+    Attributes:
+        first: what comes first.
+        second: what is shown of that.
+    """
+
+    first: Perturbation
+    second: Perturbation
+
+    def __call__(self, key: Array, observations: Array) -> Array:
+        """What is seen of observations, as the parts say."""
+        first_key, second_key = jax.random.split(key)
+        return self.second(second_key, self.first(first_key, observations))
+
+
 class Attack(struct.PyTreeNode):
     """The fast gradient sign method against a network's choice, with observations in [0, 1].
 

@@ -71,6 +71,36 @@ class MLP(linen.Module):
 CELLS: dict[str, Callable[..., linen.Module]] = {"elman": linen.SimpleCell, "gru": linen.GRUCell}
 
 
+class Pooled(linen.Module):
+    """An MLP of the row and column sums of planes: a smaller genome where single pixels say little.
+
+    Attributes:
+        shape: (H, W, C) of an observation, which comes flat, (..., H W C).
+        hidden: widths of the hidden layers; () is linear.
+        num_outputs: A.
+        activation: key of ``ACTIVATIONS``.
+    """
+
+    shape: tuple[int, int, int] = (10, 10, 4)
+    hidden: tuple[int, ...] = (8,)
+    num_outputs: int = 2
+    activation: str = "relu"
+
+    @linen.compact
+    def __call__(self, observation: Array) -> Array:
+        """Outputs (..., A) for observations (..., H W C)."""
+        sums = row_and_column_sums(observation, self.shape)
+        return MLP(self.hidden, self.num_outputs, self.activation)(sums)
+
+
+def row_and_column_sums(observation: Array, shape: tuple[int, int, int]) -> Array:
+    """Sums (..., (H + W) C) of observations (..., H W C): over each row's pixels, each column's."""
+    batch = observation.shape[:-1]
+    planes = observation.reshape(*batch, *shape)
+    sums = [jnp.sum(planes, axis).reshape(*batch, -1) for axis in (-2, -3)]
+    return jnp.concatenate(sums, axis=-1)
+
+
 class Recurrent(linen.Module):
     """One recurrent layer and a linear readout; its state starts at zero.
 
@@ -312,5 +342,5 @@ def parameter_spec(policy: linen.Module, num_inputs: int) -> SolutionSpec:
 
 
 POLICIES: dict[str, type[linen.Module]] = {
-    policy.__name__: policy for policy in (MLP, Recurrent, Spiking, IntegrateAndFire)
+    policy.__name__: policy for policy in (MLP, Pooled, Recurrent, Spiking, IntegrateAndFire)
 }
