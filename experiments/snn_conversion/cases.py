@@ -3,6 +3,7 @@
 Shape letters: R networks, E episodes, B observations, O inputs, K strengths.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ def _returns(
 
 
 def hidden(
-    config: Config, num_networks: int, first: Any = 0, width: int = 0, share: float = 0.0
+    config: Config, num_networks: int, first: Any = 0, width: float = 0, share: float = 0.0
 ) -> Both:
     """A bar and missing pixels, in one, so that they are one program, with what is undisturbed."""
     rows = jnp.broadcast_to(first, config.num_episodes)
@@ -157,14 +158,14 @@ def spiking(config: Config, source: Source, num_steps: int) -> IntegrateAndFire:
     return IntegrateAndFire(source.network.hidden, NUM_ACTIONS, num_steps)
 
 
-@jax.jit
-def _normalize(parameters: Any, observations: Array, percentile: float) -> Any:
-    return jax.vmap(normalize, in_axes=(0, 0, None))(parameters, observations, percentile)
+@functools.partial(jax.jit, static_argnames="readout")
+def _normalize(parameters: Any, observations: Array, percentile: float, readout: str) -> Any:
+    return jax.vmap(lambda p, o: normalize(p, o, percentile, readout))(parameters, observations)
 
 
-def converted(source: Source, seen: Seen, percentile: float) -> Any:
+def converted(source: Source, seen: Seen, percentile: float, readout: str = "potential") -> Any:
     """Parameters of the conversions, leaves (R, ...)."""
-    return _normalize(source.parameters, seen.collected, percentile)
+    return _normalize(source.parameters, seen.collected, percentile, readout)
 
 
 @functools.partial(jax.jit, static_argnames="policy")
@@ -233,10 +234,11 @@ def robustness(
 
     def mean(side: str, perturbation: Any = None) -> np.ndarray:
         advance(1)
-        return returns(config, *sides[side], keys, perturbation).mean(axis=1)
+        policy, parameters = sides[side]
+        return returns(config, policy, parameters, keys, perturbation).mean(axis=1)
 
-    def bar(width: int) -> Any:
-        places = jnp.arange(config.num_episodes) % (num_rows - width + 1)
+    def bar(width: float) -> Any:
+        places = jnp.arange(config.num_episodes) % round(num_rows - width + 1)
         return hidden(config, num_networks, places, width)
 
     def missing(share: float) -> Any:
@@ -257,8 +259,7 @@ def robustness(
         ("noise", config.stds, noise),
     ):
         found["curves"][name] = {"strengths": strengths} | {
-            side: np.stack([mean(side, make(s)) for s in strengths], axis=1)
-            for side in sides
+            side: np.stack([mean(side, make(s)) for s in strengths], axis=1) for side in sides
         }
     found["curves"]["attack"] = {"strengths": config.strengths} | {
         name: np.stack([mean(side, attack(s, attacked)) for s in config.strengths], axis=1)
@@ -308,79 +309,80 @@ def compare(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     return tests
 
 
-def leaky(config: Config, source: Source, seen: Seen, keys: Array, advance: Callable[[int], None]):
+def leaky(
+    config: Config, source: Source, seen: Seen, keys: Array, advance: Callable[[int], None]
+) -> dict[str, Any]:
     """Leaky neurons with a hard reset, one scale a layer, found by diffusion evolution.
 
     Beside it, with as many evaluations, scales drawn uniformly (in the logarithm).
 
     Returns:
-        Cells, one a network: its mean return ``ann``; ``integrate_and_fire``, of the conversion
-        with the same T; ``normalized``, of the leaky neurons with the weights of that conversion;
+        Of each network the mean return ``ann``; ``integrate_and_fire``, of the conversion with the
+        same T; ``normalized``, of the leaky neurons with the weights of that conversion;
         ``random`` and ``evolved``, of the best scales found; and these ``scales``.
     """
-    place, policy = (
-        environment(config),
-        IntegrateAndFire(
-            source.network.hidden,
-            NUM_ACTIONS,
-            config.leaky_steps,
-            leak=config.leak,
-            reset="zero",
-            readout="spikes",
-        ),
-    )
-    num_scales = len(source.network.hidden) + 1
+    plain = spiking(config, source, config.leaky_steps)
+    policy = dataclasses.replace(plain, leak=config.leak, reset="zero", readout="spikes")
+    found = [
+        _search_scales(config, policy, source.one(repetition), key, advance)
+        for repetition, key in enumerate(purpose(keys, SEARCH))
+    ]
+    evolved, drawn = (jnp.stack(parts) for parts in zip(*found, strict=True))
+    percentile = config.chosen_percentile
+    cases = {
+        "ann": (source.network, source.parameters),
+        "integrate_and_fire": (plain, converted(source, seen, percentile)),
+        "normalized": (policy, converted(source, seen, percentile, "spikes")),
+        "random": (policy, jax.vmap(scaled)(source.parameters, drawn)),
+        "evolved": (policy, jax.vmap(scaled)(source.parameters, evolved)),
+    }
+    scores = {
+        name: returns(config, policy, parameters, keys).mean(axis=1)
+        for name, (policy, parameters) in cases.items()
+    }
+    return {**scores, "scales": evolved}
+
+
+def _search_scales(
+    config: Config,
+    policy: IntegrateAndFire,
+    parameters: Any,
+    key: Array,
+    advance: Callable[[int], None],
+) -> tuple[Array, Array]:
+    """Scales (L,) of one network: found by diffusion evolution, and the best of random ones."""
+    num_scales = len(policy.hidden) + 1
     low, high = (jnp.full(num_scales, side) for side in config.leaky_range)
-    cells = []
-    for repetition in range(keys.shape[0]):
-        key, own = keys[repetition : repetition + 1], source.one(repetition)
-        collected = seen.collected[repetition]
+    place = environment(config)
 
-        def score(policy: linen.Module, parameters: Any, key: Array = key) -> float:
-            parameters = jax.tree.map(lambda leaf: leaf[None], parameters)
-            return float(returns(config, policy, parameters, key).mean())
+    def cost(logarithms: Array, key: Array) -> Array:
+        returns = play(
+            place,
+            policy,
+            scaled(parameters, 10**logarithms),
+            key,
+            config.leaky_episodes,
+            epsilon=config.epsilon,
+        )
+        return -jnp.mean(returns)
 
-        def cost(logarithms: Array, key: Array, own: Any = own) -> Array:
-            found = play(
-                place,
-                policy,
-                scaled(own, 10**logarithms),
-                key,
-                config.leaky_episodes,
-                epsilon=config.epsilon,
-            )
-            return -jnp.mean(found)
-
-        search_key, draw_key, luck_key = jax.random.split(purpose(key, SEARCH)[0], 3)
-        result = diffevo.minimize(
-            cost,
-            (low, high),
-            budget=config.leaky_budget,
-            population_size=config.leaky_population,
-            algorithm="diffusion_evolution",
-            noisy=True,
-            seed=search_key,
-        )
-        drawn = jax.random.uniform(
-            draw_key, (config.leaky_budget, num_scales), minval=low, maxval=high
-        )
-        luck = jax.random.split(luck_key, config.leaky_budget)
-        best = drawn[jnp.argmin(jax.lax.map(lambda given: cost(*given), (drawn, luck)))]
-        plain = IntegrateAndFire(source.network.hidden, NUM_ACTIONS, config.leaky_steps)
-        cells.append(
-            {
-                "ann": score(source.network, own),
-                "integrate_and_fire": score(
-                    plain, normalize(own, collected, config.chosen_percentile)
-                ),
-                "normalized": score(
-                    policy, normalize(own, collected, config.chosen_percentile, "spikes")
-                ),
-                "random": score(policy, scaled(own, 10**best)),
-                "evolved": score(policy, scaled(own, 10 ** jnp.asarray(result.x))),
-                "scales": 10 ** np.asarray(result.x),
-                "evaluations": result.nfev,
-            }
-        )
-        advance(1)
-    return cells
+    search_key, draw_key, luck_key = jax.random.split(key, 3)
+    result = diffevo.minimize(
+        cost,
+        (low, high),
+        budget=config.leaky_budget,
+        population_size=config.leaky_population,
+        algorithm="diffusion_evolution",
+        noisy=True,
+        seed=search_key,
+        progress=False,
+    )
+    shape = (config.leaky_budget, num_scales)
+    drawn = jax.random.uniform(draw_key, shape, minval=low, maxval=high)
+    luck = jax.random.split(luck_key, config.leaky_budget)
+    # In batches, as `minimize` evaluates a population.
+    costs = jax.lax.map(
+        lambda given: cost(*given), (drawn, luck), batch_size=config.leaky_population
+    )
+    advance(1)
+    return 10 ** jnp.asarray(result.x), 10 ** drawn[jnp.argmin(costs)]

@@ -7,7 +7,38 @@ neurons, whose five scales diffusion evolution searches for.
 
 from dataclasses import dataclass
 
-from experiments.snn_conversion.dqn import DQN
+
+@dataclass(frozen=True)
+class DQN:
+    """Settings of deep Q-learning, see `experiments.snn_conversion.dqn`.
+
+    Attributes:
+        num_steps: of all environments together.
+        num_environments: E.
+        capacity: of the ring, in transitions.
+        batch_size: B.
+        num_batches: fitted after each step of all environments.
+        learning_rate: of Adam.
+        discount: gamma, in [0, 1].
+        target_every: updates between copies of the network into the target network.
+        first_epsilon: the share of random actions at the start.
+        last_epsilon: it is reached linearly.
+        exploration: the share of the steps by when.
+        warm_up: transitions before the first update.
+    """
+
+    num_steps: int = 1_000_000
+    num_environments: int = 16
+    capacity: int = 100_000
+    batch_size: int = 64
+    num_batches: int = 1
+    learning_rate: float = 5e-4
+    discount: float = 0.99
+    target_every: int = 200
+    first_epsilon: float = 1.0
+    last_epsilon: float = 0.05
+    exploration: float = 0.3
+    warm_up: int = 5_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +53,7 @@ class Config:
         dqn: of the Q-networks.
         hidden: their hidden layers.
         evolved_hidden: hidden layers of the evolved policies.
+        scaling: of their genomes.
         population_size: of the evolution.
         num_generations: evaluated populations.
         run_episodes: of an evaluation.
@@ -53,8 +85,9 @@ class Config:
     dqn: DQN = DQN()
     hidden: tuple[int, ...] = (64,)
     evolved_hidden: tuple[int, ...] = (16,)
+    scaling: float = 0.3
     population_size: int = 64
-    num_generations: int = 300
+    num_generations: int = 600
     run_episodes: int = 8
     choose_episodes: int = 50
     num_collected: int = 20
@@ -96,9 +129,9 @@ SMOKE = Config(
     shares=(0.2,),
     stds=(0.2,),
     strengths=(0.1,),
-    leaky_repetitions=1,
+    leaky_repetitions=3,
     leaky_hidden=(4,),
-    leaky_steps=4,
+    leaky_steps=5,
     leaky_population=4,
     leaky_budget=20,
     leaky_episodes=2,

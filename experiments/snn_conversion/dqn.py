@@ -11,7 +11,6 @@ Shape letters: E environments, C slots of the ring, B a batch, O observation, A 
 """
 
 import functools
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -20,41 +19,9 @@ import optax
 from flax import linen
 from jax import Array
 
+from experiments.snn_conversion.config import DQN
 from tasks.rl.environments import Environment
 from tasks.rl.simulator import simulator
-
-
-@dataclass(frozen=True)
-class DQN:
-    """Settings.
-
-    Attributes:
-        num_steps: of all environments together.
-        num_environments: E.
-        capacity: of the ring, in transitions.
-        batch_size: B.
-        num_batches: fitted after each step of all environments.
-        learning_rate: of Adam.
-        discount: gamma, in [0, 1].
-        target_every: updates between copies of the network into the target network.
-        first_epsilon: the share of random actions at the start.
-        last_epsilon: it is reached linearly.
-        exploration: the share of the steps by when.
-        warm_up: transitions before the first update.
-    """
-
-    num_steps: int = 500_000
-    num_environments: int = 32
-    capacity: int = 100_000
-    batch_size: int = 64
-    num_batches: int = 1
-    learning_rate: float = 5e-4
-    discount: float = 0.99
-    target_every: int = 200
-    first_epsilon: float = 1.0
-    last_epsilon: float = 0.05
-    exploration: float = 0.3
-    warm_up: int = 5_000
 
 
 class Ring(NamedTuple):
@@ -133,7 +100,7 @@ def draw(ring: Ring, newest: Array, key: Array, batch_size: int) -> Batch:
 
 
 def targets(next_values: Array, rewards: Array, ended: Array, discount: float) -> Array:
-    """r + gamma max_a Q(s', a), and r where the episode ended.
+    """What Q(s, a) should be: r + gamma max_a Q(s', a), and r where the episode ended.
 
     Args:
         next_values: the target network's, shape (B, A).
@@ -262,7 +229,5 @@ def train(config: DQN, environment: Environment, network: linen.Module, key: Arr
         states,
         jnp.zeros(width),
     )
-    (parameters, *_), (returns, losses) = jax.lax.scan(
-        iteration, first, jnp.arange(num_iterations)
-    )
+    (parameters, *_), (returns, losses) = jax.lax.scan(iteration, first, jnp.arange(num_iterations))
     return Trained(parameters, returns, losses)

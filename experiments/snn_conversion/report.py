@@ -70,13 +70,14 @@ def _test_rows(source: Results) -> list[list[str]]:
 
 def _leaky_rows(found: Results) -> list[list[str]]:
     names = ("ann", "integrate_and_fire", "normalized", "random", "evolved")
+    networks = found["leaky"]["networks"]
     return [
         [
             f"{number + 1}",
-            *(f"{cell[name]:.2f}" for name in names),
-            ", ".join(f"{scale:.2g}" for scale in cell["scales"]),
+            *(f"{networks[name][number]:.2f}" for name in names),
+            ", ".join(f"{scale:.2g}" for scale in scales),
         ]
-        for number, cell in enumerate(found["leaky"]["networks"])
+        for number, scales in enumerate(networks["scales"])
     ]
 
 
@@ -118,11 +119,11 @@ def markdown(content: Results) -> str:
         f"{content['seconds']:.0f} s. Written by the run; do not edit.\n\n"
         f"{config['repetitions']} networks of each source; medians with 95 % bootstrap intervals "
         f"over the networks, of mean returns of {config['num_episodes']} episodes of at most "
-        f"{config['max_steps']} steps with {config['epsilon']:.0%} random actions. Perturbations: "
-        f"T = {config['chosen_steps']}, percentile {config['chosen_percentile']:g}. Kept: mean over "
-        "the strengths of the return in shares of the same network's undisturbed one; the mean "
-        "difference with a 95 % bootstrap interval, Wilcoxon's p over pairs of a network and its "
-        "conversion, not corrected for their number.\n"
+        f"{config['max_steps']} steps with {config['epsilon']:.0%} random actions. Perturbations "
+        f"with T = {config['chosen_steps']} and percentile {config['chosen_percentile']:g}. "
+        "Kept: mean over the strengths of the return in shares of the same network's undisturbed "
+        "one; the mean difference with a 95 % bootstrap interval, Wilcoxon's p over pairs of a "
+        "network and its conversion, not corrected for their number.\n"
         + "".join(
             f"\n## {title}\n\n" + tables.markdown(header, rows)
             for title, header, rows in _all(content)
@@ -172,9 +173,7 @@ def draw_curves(found: Results, config: Config, out: Path) -> Path:
                 middle, low, high = (
                     [part[key] for part in parts] for key in ("median", "low", "high")
                 )
-                figures.band(
-                    axis, [0, *curve["strengths"]], middle, low, high, text, COLORS[side]
-                )
+                figures.band(axis, [0, *curve["strengths"]], middle, low, high, text, COLORS[side])
             axis.set(xlabel=label)
         row[0].set(ylabel=f"{SOURCES[name]}\nreturn kept")
     axes[0][-1].legend(fontsize=7)
@@ -192,9 +191,8 @@ def draw_places(found: Results, config: Config, out: Path) -> Path:
             kept = np.asarray(values) / clean[:, None]
             parts = [statistics.summarize(column) for column in kept.T]
             middle, low, high = ([part[key] for part in parts] for key in ("median", "low", "high"))
-            rows = np.arange(kept.shape[1])
-            figures.band(axis, rows, middle, low, high, SIDES[side], COLORS[side])
-        axis.set(xlabel="row hidden, 0 at the top", title=SOURCES[name], xticks=rows)
+            figures.band(axis, np.arange(len(parts)), middle, low, high, SIDES[side], COLORS[side])
+        axis.set(xlabel="row hidden, 0 at the top", title=SOURCES[name], xticks=range(10))
     axes[0][0].set(ylabel="return kept")
     axes[0][0].legend(fontsize=7)
     return figures.save(figure, out / "places.png")

@@ -3,6 +3,7 @@
 Shape letters: R networks, N individuals, E episodes, O observation, D genome dimensions.
 """
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,10 +15,9 @@ from jax import Array
 
 import diffevo
 from experiments.common import generations
-from experiments.snn_conversion.config import Config
-from experiments.snn_conversion.dqn import DQN, Trained, train
-from tasks.rl import MLP, Control, Environment, Pooled, control
-from tasks.rl.conversion import unpooled
+from experiments.snn_conversion.config import DQN, Config
+from experiments.snn_conversion.dqn import Trained, train
+from tasks.rl import MLP, Control, Environment, control
 from tasks.rl.perturbations import play
 
 NAME, NUM_ACTIONS = "minatar_breakout", 3
@@ -130,32 +130,31 @@ def trained(
 
 
 def evolved(config: Config, keys: Array) -> tuple[Source, np.ndarray]:
-    """ReLU policies of the planes' row and column sums, one a key, as MLPs of the pixels.
+    """ReLU policies by Niching Diffusion Evolution, one a key.
 
     The best of each last population by the mean return of other episodes.
 
     Returns:
         The networks, and the mean return of the populations, (R, generations).
     """
-    policy = Pooled(hidden=config.evolved_hidden, num_outputs=NUM_ACTIONS)
+    policy = MLP(config.evolved_hidden, NUM_ACTIONS, "relu")
     task = Unsteady(
         control(
-            NAME, policy=policy, num_episodes=config.run_episodes, max_steps=config.max_steps
+            NAME,
+            policy=policy,
+            num_episodes=config.run_episodes,
+            max_steps=config.max_steps,
+            scaling=config.scaling,
         ),
         config.epsilon,
     )
-    search = diffevo.NichingDiffusionEvolution(
-        config.population_size, task.solution, metric="low_rank"
-    )
+    search = diffevo.NichingDiffusionEvolution(config.population_size, task.solution)
     history = generations.run(search, task, keys, config.num_generations, measure=mean_only)
     genomes = jax.vmap(functools.partial(_best, task, config.choose_episodes))(
         history.genomes, keys
     )
-    parameters = jax.vmap(lambda flat: unpooled(flat, policy.shape))(
-        task.control.spec.unravel(genomes)
-    )
-    network = MLP(config.evolved_hidden, NUM_ACTIONS, "relu")
-    return Source("evolved", network, parameters), -np.asarray(history.metrics["mean_fitness"])
+    parameters = task.control.spec.unravel(config.scaling * genomes)
+    return Source("evolved", policy, parameters), -np.asarray(history.metrics["mean_fitness"])
 
 
 def mean_only(task: Any, genomes: Array, fitness: Array, traits: Any) -> dict[str, Array]:
@@ -167,14 +166,7 @@ def mean_only(task: Any, genomes: Array, fitness: Array, traits: Any) -> dict[st
 @functools.partial(jax.jit, static_argnames=("task", "num_episodes"))
 def _best(task: Unsteady, num_episodes: int, genomes: Array, key: Array) -> Array:
     """The best of genomes (N, D) by episodes that the run has not seen."""
-    judge = Unsteady(
-        control(
-            NAME,
-            policy=task.control.policy,
-            num_episodes=num_episodes,
-            max_steps=task.control.environment.max_steps,
-        ),
-        task.epsilon,
-    )
+    longer = dataclasses.replace(task.control, num_episodes=num_episodes)
+    judge = Unsteady(longer, task.epsilon)
     fitness, _ = judge.evaluate(genomes, jax.random.fold_in(key, 2**20))
     return genomes[jnp.argmin(fitness)]

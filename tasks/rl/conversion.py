@@ -18,15 +18,12 @@ networks to efficient event-driven networks for image classification (2017); for
 Patel et al. (arXiv 1903.11012).
 """
 
-import math
 from typing import Any
 
 import jax.numpy as jnp
 from flax import linen
 from jax import Array
 from jax.typing import ArrayLike
-
-from tasks.rl.policies import row_and_column_sums
 
 Parameters = Any
 
@@ -119,29 +116,6 @@ def scaled(parameters: Parameters, scales: ArrayLike) -> Parameters:
         {name: leaf * scale for name, leaf in layer.items()}
         for layer, scale in zip(layers, scales, strict=True)
     )
-
-
-def unpooled(parameters: Parameters, shape: tuple[int, int, int]) -> Parameters:
-    """The MLP of observations that a `Pooled` policy is: sums are linear, and join its first layer.
-
-    Args:
-        parameters: of a `Pooled` policy.
-        shape: (H, W, C) of its observations.
-
-    Returns:
-        Parameters of `MLP` with the same hidden layers, on observations (H W C,).
-
-    Raises:
-        ValueError: parameters of something else.
-    """
-    named = parameters.get("params", {}) if isinstance(parameters, dict) else {}
-    if set(named) != {"MLP_0"}:
-        raise ValueError(
-            f"parameters: expected those of Pooled, {{'params': {{'MLP_0': ...}}}}, got {named!r}"
-        )
-    first, *others = _layers({"params": named["MLP_0"]})
-    sums = row_and_column_sums(jnp.eye(math.prod(shape)), shape)
-    return _with_layers([{**first, "kernel": sums @ first["kernel"]}, *others])
 
 
 def _layers(parameters: Parameters) -> list[dict[str, Array]]:

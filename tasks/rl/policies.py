@@ -89,16 +89,11 @@ class Pooled(linen.Module):
     @linen.compact
     def __call__(self, observation: Array) -> Array:
         """Outputs (..., A) for observations (..., H W C)."""
-        sums = row_and_column_sums(observation, self.shape)
-        return MLP(self.hidden, self.num_outputs, self.activation)(sums)
-
-
-def row_and_column_sums(observation: Array, shape: tuple[int, int, int]) -> Array:
-    """Sums (..., (H + W) C) of observations (..., H W C): over each row's pixels, each column's."""
-    batch = observation.shape[:-1]
-    planes = observation.reshape(*batch, *shape)
-    sums = [jnp.sum(planes, axis).reshape(*batch, -1) for axis in (-2, -3)]
-    return jnp.concatenate(sums, axis=-1)
+        batch = observation.shape[:-1]
+        planes = observation.reshape(*batch, *self.shape)
+        sums = [jnp.sum(planes, axis).reshape(*batch, -1) for axis in (-2, -3)]
+        inputs = jnp.concatenate(sums, axis=-1)
+        return MLP(self.hidden, self.num_outputs, self.activation)(inputs)
 
 
 class Recurrent(linen.Module):

@@ -1,4 +1,4 @@
-"""Integrate-and-fire networks: against numpy, against the ReLU network, and what normalises them."""
+"""Integrate-and-fire networks: against numpy, against ReLU networks, and what normalises them."""
 
 import flax.errors
 import jax

@@ -1,0 +1,107 @@
+"""DQN's parts against hand-computed numbers; what the study says of curves."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.snn_conversion import cases
+from experiments.snn_conversion.config import DQN, SMOKE
+from experiments.snn_conversion.dqn import Ring, draw, loss, targets, train
+from experiments.snn_conversion.sources import Unsteady
+from tasks.rl import ENVIRONMENTS, MLP, control
+
+
+def test_targets_by_hand():
+    found = targets(
+        jnp.array([[1.0, 3.0], [5.0, 2.0]]), jnp.array([0.5, 1.0]), jnp.array([False, True]), 0.9
+    )
+    np.testing.assert_allclose(found, [0.5 + 0.9 * 3, 1.0])
+
+
+def test_the_loss_and_its_gradient_by_hand():
+    # Q(s) = W s: of two observations, one error within the Huber limit and one beyond it.
+    kernel = np.array([[1.0, 0.0], [2.0, 0.5]])
+    parameters = {"params": {"Dense_0": {"kernel": jnp.asarray(kernel), "bias": jnp.zeros(2)}}}
+    observations = jnp.array([[1.0, 0.0], [1.0, 1.0]])
+    given = observations, jnp.array([0, 1]), jnp.array([0.6, 3.5])
+    network = MLP((), 2)
+    # Q(s, a) - target: 1 - 0.6 = 0.4 and 0.5 - 3.5 = -3
+    assert float(loss(network, parameters, *given)) == pytest.approx((0.4**2 / 2 + 2.5) / 2)
+    gradient = jax.grad(lambda p: loss(network, p, *given))(parameters)["params"]["Dense_0"]
+    np.testing.assert_allclose(gradient["kernel"], [[0.2, -0.5], [0.0, -0.5]], atol=1e-6)
+    np.testing.assert_allclose(gradient["bias"], [0.2, -0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize("newest", [1, 3, 9, 23])
+def test_what_is_drawn_is_followed_by_what_came_after(newest):
+    # 5 slots of 3 environments; everything in step g of environment e says 10 g + e.
+    ring = Ring(
+        jnp.zeros((5, 3, 2), jnp.uint8), jnp.zeros((5, 3), int), jnp.zeros((5, 3)), jnp.ones((5, 3))
+    )
+    for step in range(newest + 1):
+        said = 10 * step + np.arange(3)
+        ring = Ring(
+            ring.observations.at[step % 5].set(said[:, None].repeat(2, 1)),
+            ring.actions.at[step % 5].set(said),
+            ring.rewards.at[step % 5].set(said),
+            ring.ended.at[step % 5].set(said),
+        )
+    batch = draw(ring, jnp.asarray(newest), jax.random.key(0), 400)
+    np.testing.assert_array_equal(batch.after, batch.observations + 10)
+    for name in ("actions", "rewards", "ended"):
+        np.testing.assert_array_equal(getattr(batch, name), batch.observations[:, 0])
+    first = max(0, newest - 4)
+    every = {10 * step + e for step in range(first, newest) for e in range(3)}
+    assert set(np.asarray(batch.actions).tolist()) == every
+
+
+def test_bad_settings():
+    breakout, key = ENVIRONMENTS["minatar_breakout"], jax.random.key(0)
+    with pytest.raises(ValueError, match="environment: expected discrete actions"):
+        train(DQN(), ENVIRONMENTS["pendulum"], MLP((4,), 1), key)
+    for settings in (DQN(capacity=40), DQN(warm_up=10), DQN(warm_up=200_000)):
+        with pytest.raises(ValueError, match="capacity, warm_up: expected"):
+            train(settings, breakout, MLP((4,), 3), key)
+
+
+@pytest.mark.slow  # a minute
+def test_dqn_learns_breakout():
+    network, breakout = MLP((64,), 3, "relu"), ENVIRONMENTS["minatar_breakout"]
+    found = train(DQN(num_steps=400_000), breakout, network, jax.random.key(0))
+    tenths = [np.nanmean(part) for part in np.array_split(np.asarray(found.returns), 10)]
+    assert tenths[0] < 1  # at random
+    assert tenths[-1] > 3  # the runs of the README's settings: 4.9 after 500,000
+
+
+def test_unsteady_individuals_meet_the_same_luck():
+    task = Unsteady(control("minatar_breakout", (2,), num_episodes=3, max_steps=20), 0.5)
+    genomes = jnp.tile(jax.random.normal(jax.random.key(0), (1, task.num_dims)), (3, 1))
+    fitness = task(genomes)
+    assert fitness.shape == (3,)
+    assert len(set(np.asarray(fitness).tolist())) == 1
+
+
+def test_what_is_kept_is_compared_in_pairs():
+    # Two networks; the conversion keeps half and all, the network a quarter and half of its own.
+    curve = {"strengths": (0.1, 0.2), "ann": np.array([[2.0, 0.0], [3.0, 1.0]])}
+    found = {
+        "clean": {"ann": np.array([4.0, 4.0]), "snn": np.array([2.0, 3.0])},
+        "curves": {
+            "noise": curve | {"snn": np.array([[1.0, 1.0], [3.0, 3.0]])},
+            "attack": curve | {"snn": curve["ann"] / 2, "snn_own": 0 * curve["ann"]},
+        },
+    }
+    tests = cases.compare(found)
+    assert set(tests) == {"noise", "attack", "attack_own"}
+    assert tests["noise"]["difference"] == pytest.approx((0.25 + 0.5) / 2)
+    assert tests["noise"]["higher"] == 1
+    assert tests["attack_own"]["difference"] == pytest.approx(-(0.25 + 0.5) / 2)
+
+
+def test_a_bar_hides_rows_of_one_network_as_of_another():
+    both = cases.hidden(SMOKE, 2, 3, 2, 0.0)
+    one = jax.tree.map(lambda leaf: leaf[1], both)
+    seen = np.asarray(one(jax.random.key(0), jnp.ones((SMOKE.num_episodes, 10, 10, 4))))
+    assert (seen[:, 3:5] == 0).all()
+    assert (np.delete(seen, [3, 4], axis=1) == 1).all()
