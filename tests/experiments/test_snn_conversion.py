@@ -36,17 +36,15 @@ def test_the_loss_and_its_gradient_by_hand():
 @pytest.mark.parametrize("newest", [1, 3, 9, 23])
 def test_what_is_drawn_is_followed_by_what_came_after(newest):
     # 5 slots of 3 environments; everything in step g of environment e says 10 g + e.
-    ring = Ring(
-        jnp.zeros((5, 3, 2), jnp.uint8), jnp.zeros((5, 3), int), jnp.zeros((5, 3)), jnp.ones((5, 3))
-    )
+    said = np.zeros((5, 3))
     for step in range(newest + 1):
-        said = 10 * step + np.arange(3)
-        ring = Ring(
-            ring.observations.at[step % 5].set(said[:, None].repeat(2, 1)),
-            ring.actions.at[step % 5].set(said),
-            ring.rewards.at[step % 5].set(said),
-            ring.ended.at[step % 5].set(said),
-        )
+        said[step % 5] = 10 * step + np.arange(3)
+    ring = Ring(
+        jnp.asarray(said[..., None].repeat(2, 2), jnp.uint8),
+        jnp.asarray(said, int),
+        jnp.asarray(said),
+        jnp.asarray(said),
+    )
     batch = draw(ring, jnp.asarray(newest), jax.random.key(0), 400)
     np.testing.assert_array_equal(batch.after, batch.observations + 10)
     for name in ("actions", "rewards", "ended"):
