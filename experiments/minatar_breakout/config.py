@@ -23,10 +23,10 @@ class Setting:
 
     policy: str = "mlp"
     hidden: tuple[int, ...] = (16,)
-    search: str = "sep_cma_es"
+    search: str = "niching"
     population_size: int = 64
     scale: float = 0.3
-    epsilon: float = 0.0
+    epsilon: float = 0.05
     num_episodes: int = 4
 
 
@@ -58,9 +58,9 @@ class Config:
 
 
 SMOKE = Config(
-    setting=Setting(hidden=(2,), population_size=8),
-    seconds=1.0,
-    every=0.1,
-    max_evaluations=400,
+    setting=Setting(hidden=(2,), search="sep_cma_es", population_size=8, num_episodes=2),
+    seconds=300.0,
+    every=0.0,
+    max_evaluations=80,
     num_episodes=4,
 )

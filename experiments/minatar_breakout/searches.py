@@ -101,14 +101,15 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class NoisyCost:
-    """The same with random actions, of a key's episodes, the same luck for all."""
+    """The same with random actions. All of a population meet the first key's luck."""
 
     task: Control
     setting: Setting
 
-    def __call__(self, genomes: Array, key: Array) -> Array:
-        """Shape (N,)."""
-        return -jnp.mean(jax.vmap(lambda genome: self.returns(genome, key))(genomes), axis=1)
+    def __call__(self, genomes: Array, keys: Array) -> Array:
+        """Shape (N,), with keys (N,)."""
+        returns = jax.vmap(self.returns, in_axes=(0, None))(genomes, keys[0])
+        return -jnp.mean(returns, axis=1)
 
     def returns(self, genome: Array, key: Array) -> Array:
         """Returns (E,) of one genome (D,)."""

@@ -16,10 +16,10 @@ from experiments.minatar_breakout.run import evolve
 from experiments.registry import REPOSITORY
 
 SETTINGS = (
-    Setting(),
-    Setting(policy="pooled"),
-    Setting(hidden=()),
-    Setting(policy="conv", hidden=(8,)),
+    *(
+        Setting(policy=policy, hidden=hidden, search="sep_cma_es", epsilon=0.0)
+        for policy, hidden in (("pooled", (16,)), ("mlp", ()), ("conv", (8,)))
+    ),
     *(
         Setting(search=search, population_size=size, epsilon=epsilon)
         for epsilon in (0.0, 0.05)

@@ -199,7 +199,7 @@ def conversion(
                     "steps": steps,
                     "percentile": percentile,
                     "agreement": statistics.summarize(same.mean(axis=1)),
-                    "share": statistics.summarize(after / np.maximum(before, 1e-6)),
+                    "share": statistics.summarize(after / at_least_one(before)),
                 }
             )
             advance(1)
@@ -285,17 +285,22 @@ def num_robustness_parts(config: Config) -> int:
     return 2 * pairs + 3 * len(config.strengths)
 
 
+def at_least_one(returns: Any) -> np.ndarray:
+    """Undisturbed returns to divide by: what hits less than a brick has nothing to lose."""
+    return np.maximum(np.asarray(returns), 1)
+
+
 def compare(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Does the conversion keep more of its return than its source? Over the R networks, in pairs.
 
     What is kept is the mean over a curve's strengths of the return, in shares of the same network's
-    (or conversion's) undisturbed return.
+    (or conversion's) undisturbed return, see `at_least_one`.
 
     Returns:
         By perturbation what `statistics.paired` says of the conversion's less the source's, and
         ``attack_own``, each attacked by its own gradient.
     """
-    clean = {side: np.maximum(values, 1e-6) for side, values in found["clean"].items()}
+    clean = {side: at_least_one(values) for side, values in found["clean"].items()}
     tests = {}
     for name, curve in found["curves"].items():
         kept = {

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from experiments.common import figures, statistics, tables
 from experiments.common.tables import interval
-from experiments.snn_conversion.cases import PERTURBATIONS
+from experiments.snn_conversion.cases import PERTURBATIONS, at_least_one
 from experiments.snn_conversion.config import Config
 
 Results = dict[str, Any]
@@ -166,7 +166,7 @@ def draw_curves(found: Results, config: Config, out: Path) -> Path:
             for side, text in SIDES.items():
                 if side not in curve:
                     continue
-                clean = np.maximum(np.asarray(robustness["clean"][side[:3]]), 1e-6)
+                clean = at_least_one(robustness["clean"][side[:3]])
                 kept = np.asarray(curve[side]) / clean[:, None]
                 kept = np.concatenate([np.ones((kept.shape[0], 1)), kept], axis=1)
                 parts = [statistics.summarize(column) for column in kept.T]
@@ -187,7 +187,7 @@ def draw_places(found: Results, config: Config, out: Path) -> Path:
     for axis, (name, source) in zip(axes[0], found["sources"].items(), strict=True):
         robustness = source["robustness"]
         for side, values in robustness["places"].items():
-            clean = np.maximum(np.asarray(robustness["clean"][side]), 1e-6)
+            clean = at_least_one(robustness["clean"][side])
             kept = np.asarray(values) / clean[:, None]
             parts = [statistics.summarize(column) for column in kept.T]
             middle, low, high = ([part[key] for part in parts] for key in ("median", "low", "high"))
