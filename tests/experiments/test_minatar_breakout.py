@@ -19,8 +19,8 @@ def test_an_exact_evaluation_plays_both_starts():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="policy: expected one of .*got 'rnn'"):
+    with pytest.raises(ValueError, match=r"policy: expected one of .*got 'rnn'"):
         searches.task_of(Setting(policy="rnn"))
     task = searches.task_of(Setting(hidden=(2,)))
-    with pytest.raises(ValueError, match="search: expected one of .*got 'hill_climbing'"):
+    with pytest.raises(ValueError, match=r"search: expected one of .*got 'hill_climbing'"):
         searches.search_of(dataclasses.replace(Setting(), search="hill_climbing"), task)
