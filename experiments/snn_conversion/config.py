@@ -27,7 +27,7 @@ class DQN:
         warm_up: transitions before the first update.
     """
 
-    num_steps: int = 600_000
+    num_steps: int = 1_000_000
     num_environments: int = 16
     capacity: int = 100_000
     batch_size: int = 64
@@ -83,12 +83,12 @@ class Config:
     epsilon: float = 0.05
     max_steps: int = 500
     dqn: DQN = DQN()
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int, ...] = (64,)
     evolved_hidden: tuple[int, ...] = (16,)
     scaling: float = 0.3
     population_size: int = 64
     num_generations: int = 600
-    run_episodes: int = 8
+    run_episodes: int = 4
     choose_episodes: int = 50
     num_collected: int = 20
     steps: tuple[int, ...] = (10, 30, 100, 300)
