@@ -95,7 +95,7 @@ class Config:
     percentiles: tuple[float, ...] = (95.0, 99.0, 99.9, 100.0)
     chosen_steps: int = 100
     chosen_percentile: float = 99.0
-    num_episodes: int = 50
+    num_episodes: int = 30
     widths: tuple[int, ...] = (1, 2, 3, 4)
     shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)
     stds: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5)
