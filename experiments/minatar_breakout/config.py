@@ -23,7 +23,7 @@ class Setting:
 
     policy: str = "mlp"
     hidden: tuple[int, ...] = (16,)
-    search: str = "niching"
+    search: str = "sep_cma_es"
     population_size: int = 64
     scale: float = 0.3
     epsilon: float = 0.05
@@ -58,7 +58,7 @@ class Config:
 
 
 SMOKE = Config(
-    setting=Setting(hidden=(2,), search="sep_cma_es", population_size=8, num_episodes=2),
+    setting=Setting(hidden=(2,), population_size=8, num_episodes=2),
     seconds=300.0,
     every=0.0,
     max_evaluations=80,
