@@ -290,27 +290,28 @@ def at_least_one(returns: Any) -> np.ndarray:
     return np.maximum(np.asarray(returns), 1)
 
 
-def compare(found: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Does the conversion keep more of its return than its source? Over the R networks, in pairs.
+def compare(found: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Does the conversion lose less of its return than its source? Over the R networks, in pairs.
 
-    What is kept is the mean over a curve's strengths of the return, in shares of the same network's
-    (or conversion's) undisturbed return, see `at_least_one`.
+    Two measures, means over a curve's strengths: "kept", the return in shares of the same network's
+    (or conversion's) undisturbed one; "left", in shares of the source's undisturbed return. A
+    conversion that plays badly to begin with has little to lose, and "kept" flatters it; "left"
+    does not, but counts what the conversion itself costs. For both see `at_least_one`.
 
     Returns:
-        By perturbation what `statistics.paired` says of the conversion's less the source's, and
-        ``attack_own``, each attacked by its own gradient.
+        By perturbation, and ``attack_own``, each attacked by its own gradient, what
+        `statistics.paired` says of the conversion's less the source's, by measure.
     """
-    clean = {side: at_least_one(values) for side, values in found["clean"].items()}
+    clean = {side: at_least_one(values)[:, None] for side, values in found["clean"].items()}
     tests = {}
     for name, curve in found["curves"].items():
-        kept = {
-            side: (curve[side] / clean[side[:3]][:, None]).mean(axis=1)
-            for side in ("ann", "snn", "snn_own")
-            if side in curve
-        }
-        tests[name] = statistics.paired(kept["snn"], kept["ann"])
-        if "snn_own" in kept:
-            tests[f"{name}_own"] = statistics.paired(kept["snn_own"], kept["ann"])
+        for side, title in (("snn", name), ("snn_own", f"{name}_own")):
+            if side in curve:
+                ann = (curve["ann"] / clean["ann"]).mean(axis=1)
+                tests[title] = {
+                    measure: statistics.paired((curve[side] / unit).mean(axis=1), ann)
+                    for measure, unit in (("kept", clean["snn"]), ("left", clean["ann"]))
+                }
     return tests
 
 

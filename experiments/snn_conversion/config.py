@@ -94,7 +94,7 @@ class Config:
     steps: tuple[int, ...] = (10, 30, 100, 300)
     percentiles: tuple[float, ...] = (95.0, 99.0, 99.9, 100.0)
     chosen_steps: int = 100
-    chosen_percentile: float = 99.0
+    chosen_percentile: float = 99.9
     num_episodes: int = 30
     widths: tuple[int, ...] = (1, 2, 3, 4)
     shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -122,7 +122,7 @@ SMOKE = Config(
     choose_episodes=2,
     num_collected=2,
     steps=(5,),
-    percentiles=(99.0, 100.0),
+    percentiles=(99.9, 100.0),
     chosen_steps=5,
     num_episodes=4,
     widths=(1,),

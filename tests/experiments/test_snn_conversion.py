@@ -110,9 +110,12 @@ def test_what_is_kept_is_compared_in_pairs():
     }
     tests = cases.compare(found)
     assert set(tests) == {"noise", "attack", "attack_own"}
-    assert tests["noise"]["difference"] == pytest.approx((0.25 + 0.5) / 2)
-    assert tests["noise"]["higher"] == 1
-    assert tests["attack_own"]["difference"] == pytest.approx(-(0.25 + 0.5) / 2)
+    # The source keeps a quarter and half of its 4; the conversion half and all of its 2 and 3.
+    assert tests["noise"]["kept"]["difference"] == pytest.approx((0.25 + 0.5) / 2)
+    # In shares of 4: 1/4 and 3/4, less the source's 1/4 and 1/2.
+    assert tests["noise"]["left"]["difference"] == pytest.approx(0.25 / 2)
+    assert tests["noise"]["left"]["higher"] == 0.5
+    assert tests["attack_own"]["kept"]["difference"] == pytest.approx(-(0.25 + 0.5) / 2)
 
 
 def test_a_bar_hides_rows_of_one_network_as_of_another():
