@@ -121,8 +121,8 @@ def markdown(content: Results) -> str:
         f"{config['max_steps']} steps with {config['epsilon']:.0%} random actions. Perturbations "
         f"with T = {config['chosen_steps']} and percentile {config['chosen_percentile']:g}. "
         "Kept: mean over the strengths of the return in shares of the same network's undisturbed "
-        "one; left: of the source's; the mean difference with a 95 % bootstrap interval, Wilcoxon's p over pairs of a "
-        "network and its conversion, not corrected for their number.\n"
+        "one; left: of the source's; the mean difference with a 95 % bootstrap interval, "
+        "Wilcoxon's p over pairs of a network and its conversion, not corrected for their number.\n"
         + "".join(
             f"\n## {title}\n\n" + tables.markdown(header, rows)
             for title, header, rows in _all(content)
