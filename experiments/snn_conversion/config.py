@@ -79,7 +79,7 @@ class Config:
     """
 
     repetitions: int = 10
-    seed: int = 20261128
+    seed: int = 20261205
     epsilon: float = 0.05
     max_steps: int = 500
     dqn: DQN = DQN()
