@@ -63,6 +63,7 @@ OPTIONAL = {
         "experiments/rl_speed",
         "experiments/niching/methods",
         "experiments/bbob/searches",
+        "experiments/minatar_breakout/searches",
         "tasks/functions/bbob",
     ),
     "gymnasium": ("tasks/rl/host", "diffevo/integrations/gymnasium"),

@@ -47,12 +47,14 @@ def summaries(value: Any) -> Iterator[dict[str, Any]]:
 
 # The demo is table 1 under another name, at toy size to the last number.
 SAME_AS_ANOTHER = ("demo",)
+# Half a minute and more of compilation; what it is made of is tested in test_snn_conversion.
+TAKES_LONG = ("snn_conversion",)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in SAME_AS_ANOTHER else ())
+        pytest.param(name, marks=pytest.mark.slow if name in SAME_AS_ANOTHER + TAKES_LONG else ())
         for name in registry.names()
     ],
 )

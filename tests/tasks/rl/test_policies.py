@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tasks.rl import MLP, Recurrent, Spiking
+from tasks.rl import MLP, Pooled, Recurrent, Spiking
 from tasks.rl.policies import ACTIVATIONS, act, parameter_spec, start
 
 T, WIDTH = 7, 3
@@ -40,6 +40,17 @@ def test_mlp(activation, rng):
         hidden = np.asarray(ACTIVATIONS[activation](jnp.asarray(hidden)))
     expected = hidden @ plain["Dense_2"]["kernel"] + plain["Dense_2"]["bias"]
     np.testing.assert_allclose(outputs_of(policy, parameters, observations), expected, rtol=1e-3)
+
+
+def test_pooled(rng):
+    policy = Pooled((2, 3, 4), (5,), 2)
+    spec = parameter_spec(policy, 24)
+    parameters = spec.unravel(jax.random.normal(jax.random.key(1), (spec.num_dims,)))
+    planes = rng.normal(size=(T, 2, 3, 4)).astype(np.float32)
+    sums = np.concatenate([planes.sum(2).reshape(T, 8), planes.sum(1).reshape(T, 12)], axis=1)
+    wanted = MLP((5,), 2, "relu").apply({"params": parameters["params"]["MLP_0"]}, sums)
+    found = policy.apply(parameters, planes.reshape(T, 24))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_elman(rng):

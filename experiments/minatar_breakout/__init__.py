@@ -1,0 +1,1 @@
+"""The best policy for MinAtar Breakout that evolution reaches in an hour."""

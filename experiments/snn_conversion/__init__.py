@@ -1,0 +1,1 @@
+"""ReLU policies on MinAtar Breakout beside their conversions into spiking networks."""
