@@ -6,6 +6,7 @@ Shape letters: N individuals, L lives, D genome dimensions.
 """
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -17,22 +18,13 @@ from jax import Array
 from diffevo import Real, SearchSpace
 from diffevo.algorithms.base import SolutionSpec
 from tasks.base import check_points
-from tasks.rl.environments import ENVIRONMENTS, Ranges
+from tasks.rl.environments import ENVIRONMENTS, Environment
 from tasks.rl.glm import Network
 from tasks.rl.lives import Agents, Constants, Life, live
 
 
-def _setting(
-    name: str,
-    network: Network,
-    code: str,
-    ranges: Ranges,
-    order: int,
-    max_steps: int,
-    **options: Any,
-) -> Agents:
-    environment = dataclasses.replace(ENVIRONMENTS[name], max_steps=max_steps)
-    return Agents(environment, network, code, ranges, order, **options)
+def _place(name: str, max_steps: int) -> Environment:
+    return dataclasses.replace(ENVIRONMENTS[name], max_steps=max_steps)
 
 
 # Of the paper: number of actors, credit, codes' sizes, time limits, orders, critic's decays, and
@@ -40,24 +32,22 @@ def _setting(
 # constants, hidden neurons, scaled inputs, initial weights (experiments/glm_agents has both).
 SETTINGS: dict[str, tuple[Agents, Constants]] = {
     "cartpole": (
-        _setting(
-            "cartpole",
+        Agents(
+            _place("cartpole", 200),
             Network(4, 2, (20,), num_actors=10),
             "scaled",
             ((-2.4, 2.4), (-3.0, 3.0), (-0.21, 0.21), (-3.5, 3.5)),
             order=5,
-            max_steps=200,
         ),
         Constants(actor_rate=1e-2, critic_rate=1e-2, discount=0.99),
     ),
     "gridworld": (
-        _setting(
-            "gridworld",
+        Agents(
+            _place("gridworld", 300),
             Network(3, 4, (8,), num_actors=10, taps=3),
             "binary",
             ((0.0, 9.0), (0.0, 9.0)),
             order=0,
-            max_steps=300,
             return_discount=0.9,
         ),
         Constants(
@@ -65,37 +55,44 @@ SETTINGS: dict[str, tuple[Agents, Constants]] = {
         ),
     ),
     "mountain_car": (
-        _setting(
-            "mountain_car",
+        Agents(
+            _place("mountain_car", 5000),
             Network(20, 3, (5,), num_actors=20),
             "windows",
             ((-1.2, 0.6), (-0.07, 0.07)),
             order=4,
-            max_steps=5000,
         ),
         Constants(actor_rate=1e-2, critic_rate=1e-2, discount=1.0, exploration=0.1),
     ),
 }
 
-# What evolution may choose: the first eight of `Constants`; wide, and around no setting.
-CONSTANTS = SearchSpace(
-    {
-        "actor_rate": Real(1e-4, 1.0, log=True),
-        "critic_rate": Real(1e-4, 1.0, log=True),
-        "horizon": Real(2.0, 1000.0, log=True),  # 1 / (1 - discount)
-        "critic_decay": Real(0.0, 1.0),
-        "actor_decay": Real(0.0, 1.0),
-        "exploration": Real(1e-3, 0.5, log=True),
-        "gain": Real(0.1, 10.0, log=True),
-        "spread": Real(0.01, 10.0, log=True),
-    }
-)
 EVOLVED = ("weights", "constants")
 
 
+@functools.cache
+def constants_space() -> SearchSpace:
+    """What evolution may choose from: wide, and around no setting.
+
+    The first eight of `Constants`, but for the discount, whose ``horizon`` 1 / (1 - discount) in
+    steps is searched.
+    """
+    return SearchSpace(
+        {
+            "actor_rate": Real(1e-4, 1.0, log=True),
+            "critic_rate": Real(1e-4, 1.0, log=True),
+            "horizon": Real(2.0, 1000.0, log=True),
+            "critic_decay": Real(0.0, 1.0),
+            "actor_decay": Real(0.0, 1.0),
+            "exploration": Real(1e-3, 0.5, log=True),
+            "gain": Real(0.1, 10.0, log=True),
+            "spread": Real(0.01, 10.0, log=True),
+        }
+    )
+
+
 def decode_constants(genomes: Array) -> Constants:
-    """Constants (N,) of genomes (N, 8), at home in [-1, 1]^8: `CONSTANTS`."""
-    found = CONSTANTS.decode(genomes)
+    """Constants (N,) of genomes (N, 8), at home in [-1, 1]^8: `constants_space`."""
+    found = constants_space().decode(genomes)
     return Constants(discount=1 - 1 / found.pop("horizon"), **found)
 
 
@@ -114,8 +111,8 @@ class SpikingAgents:
     Args:
         name: of the task.
         agents: what lives.
-        evolved: "weights" or "constants".
         constants: gain and exploration of a network that does not learn.
+        evolved: "weights" or "constants".
         num_steps: of a life, >= 1; every evaluation takes L times as many environment steps.
         num_lives: L >= 1.
         seed: of the lives that ``task(genomes)`` uses.
@@ -127,8 +124,8 @@ class SpikingAgents:
 
     name: str
     agents: Agents
+    constants: Constants
     evolved: str = "weights"
-    constants: Constants = Constants()
     num_steps: int = 1000
     num_lives: int = 2
     seed: int = 0
@@ -155,7 +152,7 @@ class SpikingAgents:
         """D: number of weights, or of constants."""
         if self.evolved == "weights":
             return self.agents.network.num_weights
-        return CONSTANTS.num_dims
+        return constants_space().num_dims
 
     @property
     def solution(self) -> Array:
