@@ -46,6 +46,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from diffevo.core import draws
+
 Weights = tuple[Array, ...]
 CREDITS = ("own", "action")
 
@@ -133,10 +135,10 @@ class Network:
 
     def draw_weights(self, key: Array, spread: Array | float) -> Weights:
         """Weights N(0, spread^2 / I), I inputs of a neuron."""
-        keys = jax.random.split(key, len(self.shapes))
+        words = draws.draw(key, *self.shapes)
         return tuple(
-            spread / math.sqrt(shape[-1]) * jax.random.normal(key, shape)
-            for key, shape in zip(keys, self.shapes, strict=True)
+            spread / math.sqrt(word.shape[-1]) * draws.normal(word, jnp.dtype(jnp.float32))
+            for word in words
         )
 
     def fire(

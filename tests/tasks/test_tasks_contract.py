@@ -21,7 +21,7 @@ NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys((*ENVIRONMENTS, "spiking_")
 OPTIONS: dict[str, dict[str, Any]] = {
     name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS
 }
-OPTIONS |= dict.fromkeys(SPIKING, {"num_steps": 40, "num_lives": 1})
+OPTIONS |= {name: {"num_steps": 40, "num_lives": 1} for name in SPIKING}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.

@@ -56,7 +56,7 @@ def plain_layers(network, weights, inputs, luck):
 
 def plain_sign(network, layers, place, number, action):
     """+1, or -1 where a neuron speaks for an action that was not chosen, and its module spiked."""
-    actor, module, step, neuron = place
+    actor, module, _, neuron = place
     if network.credit == "own":
         return 1
     last = number == len(layers) - 1

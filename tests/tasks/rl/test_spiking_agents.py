@@ -1,4 +1,4 @@
-"""Spiking agents as tasks: what the genome means, and what is refused. The contract is elsewhere."""
+"""Spiking agents as tasks: what the genome means, and what is refused."""
 
 import math
 
