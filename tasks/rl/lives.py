@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from tasks.rl.codes import CODES
 from tasks.rl.critics import Critic, FourierBasis, Table, td_error
@@ -243,7 +244,7 @@ def live(
             raise ValueError(f"{name}: expected at least 1, got {limit}")
     if keys.ndim != 1:
         raise ValueError(f"keys: expected shape (L,), got {keys.shape}")
-    if not any(isinstance(value, jax.core.Tracer) for value in constants):
+    if not any(isinstance(value, Tracer) for value in constants):
         constants.check()
     arrays = Constants(*(jnp.asarray(value, jnp.float32) for value in constants))
     sizes = {leaf.shape for leaf in arrays if leaf.ndim}
