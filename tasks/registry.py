@@ -31,6 +31,7 @@ from tasks.functions import (
     two_peaks_step,
 )
 from tasks.rl import ENVIRONMENTS, cartpole, control
+from tasks.rl.spiking_agents import spiking_agents
 
 TASKS: dict[str, Callable[..., Task]] = {
     "rosenbrock": rosenbrock,
@@ -61,6 +62,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     **{name: partial(control, name) for name in ENVIRONMENTS},
     "cartpole": cartpole,
     "cartpole_128_128": partial(cartpole, (128, 128)),
+    "spiking_cartpole": partial(spiking_agents, "cartpole"),
+    "spiking_cartpole_constants": partial(spiking_agents, "cartpole", "constants"),
     **{f"bbob_{function}": partial(bbob, function) for function in BBOB_FUNCTIONS},
     **{f"cec2013_{function}": partial(cec2013, function) for function in CEC2013_FUNCTIONS},
     "composed_bowls": partial(composed, "bowls"),

@@ -10,7 +10,7 @@ class Config:
     Attributes:
         repetitions: timed calls of either side, in turn, and timed whole experiments.
         seed: of genomes and episodes.
-        environments: keys of `tasks.rl.ENVIRONMENTS`; () is all.
+        environments: keys of `tasks.rl.ENVIRONMENTS`; () is all that gymnax has.
         population_size: N, of roll-outs and of the whole experiment.
         num_episodes: E, of a roll-out.
         num_steps: of an episode at most.

@@ -17,6 +17,7 @@ from experiments.common.progress import Progress
 from experiments.common.timing import Program, seconds_in_turn
 from experiments.rl_speed.config import Config
 from tasks.rl import ENVIRONMENTS, Control, Environment, Statistics, cartpole, control
+from tasks.rl.simulator import OWN
 
 # The authors' code on cart-pole, seconds a step of the environment, the fastest of five runs.
 AUTHORS_SECONDS_A_STEP = 125e-6
@@ -144,7 +145,11 @@ def _whole_experiment(config: Config) -> dict[str, Any]:
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     """Run the benchmark; see `experiments/README.md` for the contract."""
-    names = config.environments or tuple(ENVIRONMENTS)
+    names = config.environments or tuple(
+        name
+        for name, place in ENVIRONMENTS.items()
+        if place.name not in OWN  # not in gymnax
+    )
     record = results.Record(out / "rl_speed.json", "rl_speed", config, seed=config.seed)
     progress.begin(len(names) + 1, "cart-pole, a whole experiment")
     record.results = {"cartpole": _whole_experiment(config), "environments": []}

@@ -107,6 +107,12 @@ def _first(observation: Array, action: Array) -> Array:
     return observation[..., 0]
 
 
+def _from_start(observation: Array, action: Array) -> Array:
+    """Row plus column of the gridworld's agent: cells from the start, 18 at the goal."""
+    del action
+    return jnp.sum(observation, axis=-1)
+
+
 def _tip(observation: Array, action: Array) -> Array:
     """Height of the acrobot's tip over its pivot: -cos a - cos(a + b), in [-2, 2] links."""
     del action
@@ -252,6 +258,15 @@ ENVIRONMENTS: dict[str, Environment] = {
         ranges=((-1.0, 1.0), (-1.0, 1.0), (-8.0, 8.0)),
         action_limit=2.0,
         traits=_traits(_first, _force, _squared_force),
+    ),
+    "gridworld": Environment(
+        "Gridworld",
+        (2,),
+        4,
+        max_steps=300,
+        ranges=((0.0, 9.0), (0.0, 9.0)),
+        draws="steps",
+        traits=(Trait("final_position", _from_start, "final"),),
     ),
     "minatar_breakout": _minatar("Breakout", 4, 3),
     "minatar_asterix": _minatar("Asterix", 4, 5, draws="steps"),

@@ -1,4 +1,4 @@
-"""Environments in gymnax, inside jit. The only file that imports it.
+"""Environments inside jit: gymnax's, and our own. The only file that imports gymnax.
 
 Reference: https://github.com/RobertTLange/gymnax, 1.0.1.
 """
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tasks.rl import gridworld
 from tasks.rl.environments import Environment
 
 
@@ -51,13 +52,19 @@ def _stop_at_wall(state: Any, constants: Any) -> Any:
 MENDS: dict[str, Callable[[Any, Any], Any]] = {"MountainCarContinuous-v0": _stop_at_wall}
 
 
+# What gymnax lacks, by the name of the environment.
+OWN = {"Gridworld": Simulator(gridworld.reset, gridworld.step)}
+
+
 def simulator(environment: Environment) -> Simulator:
-    """Gymnax's environment of that name, with `MENDS`.
+    """The environment of that name: one of `OWN`, or gymnax's, with `MENDS`.
 
     Raises:
         ImportError: without gymnax, with the command that installs it.
         ValueError: gymnax has none of that name.
     """
+    if environment.name in OWN:
+        return OWN[environment.name]
     game, constants = gymnax().make(environment.name)
     mend = MENDS.get(environment.name)
 

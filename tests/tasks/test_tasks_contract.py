@@ -1,5 +1,7 @@
 """What every registered task must do. One population shape throughout: a compilation each."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,10 +14,14 @@ from tasks.rl import ENVIRONMENTS
 N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
 
-NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys(ENVIRONMENTS, "gymnax")}
+SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
+NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax")}
 
 # Short episodes and few of them: whole games of MinAtar would take minutes here.
-OPTIONS = {name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS}
+OPTIONS: dict[str, dict[str, Any]] = {
+    name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS
+}
+OPTIONS |= {name: {"num_steps": 40, "num_lives": 1} for name in SPIKING}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.

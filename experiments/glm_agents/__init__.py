@@ -1,0 +1,1 @@
+"""Networks of spiking agents: learned, evolved, and learning rules evolved."""
