@@ -19,10 +19,9 @@ class Config:
     """Hyper-parameters of the study; the paper's (arXiv 2410.02543) where not said otherwise.
 
     Attributes:
-        repetitions: runs at ``scaling`` with small networks (theirs: 100 of everything).
-        side_repetitions: runs at the other scalings.
-        large_repetitions: runs with large networks, at every scaling.
-        fair_repetitions: runs of every method of the fair table.
+        repetitions: runs of each cell of the paper's table with small networks, and of each method
+            of the fair table (theirs: 100).
+        large_repetitions: runs with large networks, at ``scaling`` only (theirs: 100).
         seed: repetition r uses fold_in(key(seed), r).
         methods: of the fair table, keys of `methods.FAIR`; () is all.
         environments: keys of `tasks.rl.ENVIRONMENTS`.
@@ -43,10 +42,8 @@ class Config:
         test_episodes: fresh episodes for the chosen controller.
     """
 
-    repetitions: int = 100
-    side_repetitions: int = 20
-    large_repetitions: int = 10
-    fair_repetitions: int = 20
+    repetitions: int = 20
+    large_repetitions: int = 5
     seed: int = 0
     methods: tuple[str, ...] = ()
     environments: tuple[str, ...] = ENVIRONMENTS
@@ -68,10 +65,8 @@ class Config:
 
 
 SMOKE = Config(
-    repetitions=3,
-    side_repetitions=2,
+    repetitions=2,
     large_repetitions=2,
-    fair_repetitions=2,
     methods=("cma_es", "pycma", "latent_paper"),
     environments=("cartpole",),
     population_size=16,

@@ -42,7 +42,7 @@ def run_one(config: Config, name: str, method: str) -> tuple[Results, Chosen]:
         window's controllers are from each other, root mean square over parameters, in genome units.
     """
     games = Games.of(name, config.hidden, config.scaling, config.max_steps)
-    keys = chunks.repetition_keys(config.seed, config.fair_repetitions)
+    keys = chunks.repetition_keys(config.seed, config.repetitions)
     chosen_method = FAIR[method](config, games.task.num_dims)
     size, total = chosen_method.population_size, budget(config)
     recent = Recent(config.window)

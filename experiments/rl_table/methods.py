@@ -79,11 +79,6 @@ def _niching(config: Config, num_dims: int) -> Method:
     return _ours(diffevo.NichingDiffusionEvolution(size, jnp.zeros(num_dims)))
 
 
-def _niching_wide(config: Config, num_dims: int) -> Method:
-    search = diffevo.NichingDiffusionEvolution(config.population_size, jnp.zeros(num_dims))
-    return _ours(search)
-
-
 def _even(size: int) -> int:
     return size + size % 2
 
@@ -135,7 +130,6 @@ FAIR: dict[str, Callable[[Config, int], Method]] = {
     "pgpe": _pgpe,
     "simple_ga": _simple_ga,
     "niching": _niching,
-    "niching_wide": _niching_wide,
     "diffusion": _diffusion,
     "latent": _latent,
     "latent_paper": _latent_paper,

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jax import Array
 
 from diffevo.core.processes import Gaussian
 from experiments.common import chunks, statistics
@@ -22,7 +21,7 @@ Results = dict[str, Any]
 
 def count(config: Config) -> int:
     """Cells of one environment."""
-    return 4 * (1 + len(config.side_scalings)) + 3
+    return 7 + 3 * len(config.side_scalings)
 
 
 def environment(config: Config, name: str, advance: Callable[[], None]) -> list[Results]:
@@ -56,10 +55,10 @@ def environment(config: Config, name: str, advance: Callable[[], None]) -> list[
     cells = []
     for scaling in (config.scaling, *config.side_scalings):
         claimed = scaling == config.scaling
-        for method, (games, search) in {**paper, **(variants if claimed else {})}.items():
-            repetitions = config.repetitions if claimed else config.side_repetitions
-            if method == "large":
-                repetitions = config.large_repetitions
+        for method, (games, search) in {**paper, **variants}.items():
+            if not claimed and (method == "large" or method in variants):
+                continue
+            repetitions = config.large_repetitions if method == "large" else config.repetitions
             found = _cell(config, replace(games, scaling=scaling), search, repetitions)
             cells.append({"environment": name, "method": method, "scaling": scaling, **found})
             advance()
@@ -76,28 +75,23 @@ def _cell(config: Config, games: Games, search: Method, repetitions: int) -> Res
         the mean of each generation.
     """
     keys = chunks.repetition_keys(config.seed, repetitions)
+    means: list[np.ndarray] = []
+    last: list[Generation] = []
 
-    def some(keys: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        means: list[np.ndarray] = []
-        last: list[Generation] = []
+    def watch(number: int, generation: Generation) -> None:
+        means.append(generation.returns.mean(axis=1))
+        if number + 1 == config.generations:
+            last.append(generation)
 
-        def watch(number: int, generation: Generation) -> None:
-            means.append(generation.returns.mean(axis=1))
-            if number + 1 == config.generations:
-                last.append(generation)
-
-        evolve(search, games, keys, config.generations, watch)
-        (end,) = last
-        return np.stack(means, axis=1), end.returns, end.success
-
-    # As many at once as at the other scalings: one program for both.
-    means, returns, success = chunks.over_chunks(some, keys, config.side_repetitions)
+    evolve(search, games, keys, config.generations, watch)
+    (end,) = last
+    returns, success = end.returns, end.success
     return {
         "num_dims": games.task.num_dims,
         "mean": returns.mean(),
         "sd": returns.std(),
         "success": success.mean() if games.has_goal else None,
-        "runs": statistics.summarize(means[:, -1]),
+        "runs": statistics.summarize(means[-1]),
         "best": returns.max(axis=1).mean(),
-        "curve": means.mean(axis=0),
+        "curve": np.stack(means).mean(axis=1),
     }

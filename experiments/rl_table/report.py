@@ -28,7 +28,6 @@ METHODS = {
     "pgpe": "PGPE",
     "simple_ga": "SimpleGA",
     "niching": "Niching DE (our default)",
-    "niching_wide": "Niching DE, 256",
     "diffusion": "Diffusion Evolution",
     "latent": "Latent DE",
     "latent_paper": "Latent DE, the paper's weighting",
@@ -140,7 +139,7 @@ def markdown(content: Results) -> str:
         "the published one, in standard errors of the difference of two means of such runs. "
         f"Equal evaluations: {spent:,} episodes for the search and "
         f"{config['candidates'] ** 2} to choose one controller, whose mean return on "
-        f"{config['test_episodes']} fresh episodes counts; medians of {config['fair_repetitions']} "
+        f"{config['test_episodes']} fresh episodes counts; medians of {config['repetitions']} "
         "runs with 95 % bootstrap intervals; p: Mann-Whitney, two-sided, not corrected for the "
         "number of comparisons; spread: standard deviation of the last population's parameters, "
         "in genome units (the prior has 1); s: seconds for all runs, compilation included.\n"

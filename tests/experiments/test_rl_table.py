@@ -20,7 +20,7 @@ def test_the_authors_estimator(num_dims, latent, rng):
     genomes = rng.normal(size=(40, num_dims))
     log_weights = -rng.uniform(0, 40, 40)
     log_weights -= log_weights.max()
-    z = genomes if latent is None else genomes @ rng.normal(size=(num_dims, latent))
+    z = genomes if latent is None else genomes @ rng.normal(size=(num_dims, latent)) / num_dims**0.5
     alpha = 0.3
     distances = ((z[:, None] - np.sqrt(alpha) * z[None]) ** 2).sum(axis=2)
     kernel = np.exp(-distances / (2 * (1 - alpha)))
@@ -123,5 +123,5 @@ def test_populations_are_the_methods_own():
     config = Config()
     sizes = {name: make(config, 58).population_size for name, make in methods.FAIR.items()}
     assert sizes["cma_es"] == sizes["pycma"] == sizes["niching"] == 16
-    assert all(sizes[name] == 256 for name in ("diffusion", "latent", "hades", "niching_wide"))
+    assert all(sizes[name] == 256 for name in ("diffusion", "latent", "hades"))
     assert all(sizes[name] == 64 for name in ("open_es", "pgpe", "simple_ga"))
