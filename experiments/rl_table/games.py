@@ -91,5 +91,5 @@ def _play(
     task: Control, genomes: ArrayLike, key: Array, number: ArrayLike, scaling: ArrayLike
 ) -> tuple[Array, Array]:
     key = jax.random.fold_in(key, number)
-    fitness, traits = task.evaluate(scaling * jnp.asarray(genomes), key)
+    fitness, traits = task.evaluate(jnp.asarray(scaling) * jnp.asarray(genomes), key)
     return -fitness, traits["survival"]
