@@ -13,9 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+import diffevo
+from diffevo.algorithms.reevaluation import Reevaluation
 from experiments.common.baselines.problem import host_rng
 from experiments.rl_table.games import Games
 
+_MOST_NAMED = 16
 # Folded into a repetition's key, which no generation does with a number so high.
 _PLAY, _CHECK, _CHOOSE, _TEST = (2**20 + number for number in range(4))
 
@@ -53,13 +56,14 @@ class Generation(NamedTuple):
         genomes: (R, N, D).
         returns: (R, N).
         success: (R, N).
-        mean: (R, D) of the search distribution once it was told; None for a search without.
+        named: (R, K, D), what the search itself names once it was told: its distribution's mean,
+            or the best of the optima that it keeps; None for a search that does neither.
     """
 
     genomes: np.ndarray
     returns: np.ndarray
     success: np.ndarray
-    mean: np.ndarray | None
+    named: np.ndarray | None
 
 
 Watch = Callable[[int, Generation], None]
@@ -83,14 +87,14 @@ def evolve(method: Method, games: Games, keys: Array, num_generations: int, watc
         flat = genomes.reshape(-1, genomes.shape[-1])
         played = games(flat, jax.random.fold_in(play_key, number))
         returns, success = (part.reshape(genomes.shape[:2]) for part in played)
-        mean = runs.send(-returns)
-        watch(number, Generation(genomes, returns, success, mean))
+        named = runs.send(-returns)
+        watch(number, Generation(genomes, returns, success, named))
         if number + 1 < num_generations:
             genomes = next(runs)
 
 
 def _device(method: Method, keys: Array) -> Any:
-    """Yields genomes and, sent their fitness, the means, in turn."""
+    """Yields genomes and, sent their fitness, what the searches name, in turn."""
     search, params, size = method
     has_population = "fitness" in inspect.signature(search.init).parameters
     if has_population:
@@ -106,7 +110,8 @@ def _device(method: Method, keys: Array) -> Any:
             state = _init(search, keys, genomes, fitness, params)
         else:
             state = _tell(search, keys, number, genomes, fitness, state, params)
-        yield np.asarray(state.mean) if not has_population else None
+        named = _name(search, state)
+        yield None if named is None else np.asarray(named)
         number += 1
         genomes, state = _ask(search, keys, number, state, params)
 
@@ -168,6 +173,25 @@ def _tell(
     return _strong(told)
 
 
+@functools.partial(jax.jit, static_argnames="search")
+def _name(search: Any, state: Any) -> Array | None:
+    """What each run names as its answer, best first, (R, K, D); None for a mere population.
+
+    That is the distribution's mean, the candidates of `Reevaluation`, or the optima that are kept
+    (the best again where there are none): a search with restarts has left what it found.
+    """
+
+    def one(state: Any) -> Array:
+        if isinstance(search, Reevaluation):
+            return jnp.concatenate([state.best_solution[None], state.candidates])
+        modes = search.modes(state)
+        return jnp.where(modes.valid[:, None], modes.solutions, state.best_solution)[:_MOST_NAMED]
+
+    if isinstance(search, Reevaluation | diffevo.NichingDiffusionEvolution):
+        return jax.vmap(one)(state)
+    return state.mean[:, None] if hasattr(state, "mean") else None
+
+
 def _host(method: Method, keys: Array) -> Any:
     """The same of pycma: one program a run."""
     import cma
@@ -190,11 +214,11 @@ def _host(method: Method, keys: Array) -> Any:
         fitness = yield np.stack(asked).astype(np.float32)
         for run, points, values in zip(runs, asked, fitness, strict=True):
             run.tell(list(points), values.tolist())
-        yield np.stack([run.mean for run in runs]).astype(np.float32)
+        yield np.stack([run.mean for run in runs]).astype(np.float32)[:, None]
 
 
 class Recent:
-    """The last W controllers that were evaluated, and the distribution's mean.
+    """The last W controllers that were evaluated, and what the search names itself.
 
     Args:
         window: W >= 1.
@@ -204,27 +228,30 @@ class Recent:
         self._window = window
         self._genomes: list[np.ndarray] = []
         self._returns: list[np.ndarray] = []
-        self.mean: np.ndarray | None = None
+        self._named: np.ndarray | None = None
 
     def add(self, generation: Generation) -> None:
         """Take in a generation; what W do not need is forgotten."""
         self._genomes.append(generation.genomes)
         self._returns.append(generation.returns)
-        self.mean = generation.mean
+        self._named = generation.named
         while sum(part.shape[1] for part in self._genomes[1:]) >= self._window:
             self._genomes.pop(0)
             self._returns.pop(0)
 
     def best(self, number: int) -> np.ndarray:
-        """The mean, if there is one, and the best of these by their one episode: (R, number, D)."""
+        """Controllers (R, number, D): at most half of them, at least one, that the search names.
+
+        The others are the best of the last evaluated, by their one episode.
+        """
+        named = self._named
+        named = None if named is None else named[:, : max(1, number // 2)]
         genomes = np.concatenate(self._genomes, axis=1)
         returns = np.concatenate(self._returns, axis=1)
-        count = number - (self.mean is not None)
+        count = number - (0 if named is None else named.shape[1])
         order = np.argsort(-returns, axis=1, kind="stable")[:, :count]
         chosen = np.take_along_axis(genomes, order[..., None], axis=1)
-        if self.mean is None:
-            return chosen
-        return np.concatenate([self.mean[:, None], chosen], axis=1)
+        return chosen if named is None else np.concatenate([named, chosen], axis=1)
 
 
 def check_key(keys: Array, number: int) -> Array:

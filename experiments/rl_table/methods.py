@@ -13,6 +13,7 @@ from evosax.algorithms import CMA_ES, PGPE, Open_ES, SimpleGA
 import diffevo
 from diffevo import weighting
 from diffevo.algorithms.niching import default_chain_size
+from diffevo.algorithms.reevaluation import Reevaluation
 from diffevo.core.processes import Process
 from experiments.rl_table.authors import Floored
 from experiments.rl_table.config import Config
@@ -79,6 +80,13 @@ def _niching(config: Config, num_dims: int) -> Method:
     return _ours(diffevo.NichingDiffusionEvolution(size, jnp.zeros(num_dims)))
 
 
+def _niching_noisy(config: Config, num_dims: int) -> Method:
+    """What ``minimize(noisy=True)`` runs: a few candidates are evaluated in every generation."""
+    search, params, _ = _niching(config, num_dims)
+    search = Reevaluation(search)
+    return Method(search, params, search.num_asked)
+
+
 def _even(size: int) -> int:
     return size + size % 2
 
@@ -130,6 +138,7 @@ FAIR: dict[str, Callable[[Config, int], Method]] = {
     "pgpe": _pgpe,
     "simple_ga": _simple_ga,
     "niching": _niching,
+    "niching_noisy": _niching_noisy,
     "diffusion": _diffusion,
     "latent": _latent,
     "latent_paper": _latent_paper,

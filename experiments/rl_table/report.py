@@ -28,6 +28,7 @@ METHODS = {
     "pgpe": "PGPE",
     "simple_ga": "SimpleGA",
     "niching": "Niching DE (our default)",
+    "niching_noisy": "Niching DE, noisy=True",
     "diffusion": "Diffusion Evolution",
     "latent": "Latent DE",
     "latent_paper": "Latent DE, the paper's weighting",
@@ -203,6 +204,6 @@ _RIVALS = ("cma_es", "pycma", "open_es", "pgpe", "simple_ga")
 
 
 def _colors(number: int) -> list[str]:
-    """Eleven lines: the rivals are dashed, so five of the colours come twice."""
+    """The rivals are dashed, so five of the colours come twice."""
     rivals = len(_RIVALS)
     return [*figures.COLORS[:rivals], *figures.COLORS[: number - rivals]]

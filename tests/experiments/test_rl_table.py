@@ -74,10 +74,10 @@ def test_games_are_the_tasks_whatever_their_number(monkeypatch):
     np.testing.assert_array_equal(played.success, played.returns == 30)
 
 
-def _generation(returns, mean=None):
+def _generation(returns, named=None):
     returns = np.asarray(returns, float)
     genomes = returns[..., None] * np.ones(3)
-    return evolve.Generation(genomes, returns, np.zeros_like(returns), mean)
+    return evolve.Generation(genomes, returns, np.zeros_like(returns), named)
 
 
 def test_the_best_of_the_last_evaluated():
@@ -86,8 +86,10 @@ def test_the_best_of_the_last_evaluated():
     recent.add(_generation([[1.0, 2.0]]))
     recent.add(_generation([[4.0, 3.0]]))
     np.testing.assert_array_equal(recent.best(3)[0, :, 0], [4.0, 3.0, 2.0])
-    recent.add(_generation([[0.0, 5.0]], mean=np.full((1, 3), -7.0)))
+    recent.add(_generation([[0.0, 5.0]], named=np.full((1, 2, 3), -7.0)))
     np.testing.assert_array_equal(recent.best(3)[0, :, 0], [-7.0, 5.0, 4.0])
+    np.testing.assert_array_equal(recent.best(4)[0, :, 0], [-7.0, -7.0, 5.0, 4.0])
+    np.testing.assert_array_equal(recent.best(1)[0, :, 0], [-7.0])
 
 
 class _Line:
@@ -99,7 +101,7 @@ class _Line:
         return returns, np.zeros_like(returns)
 
 
-@pytest.mark.parametrize("name", ["pycma", "cma_es", "latent_paper"])
+@pytest.mark.parametrize("name", ["pycma", "cma_es", "niching", "latent_paper"])
 def test_runs_are_apart_and_improve(name):
     config = dataclasses.replace(SMOKE, generations=8, population_size=32, temperature=5.0)
     method = methods.FAIR[name](config, 3)
@@ -112,10 +114,10 @@ def test_runs_are_apart_and_improve(name):
     first = seen[0][1].genomes
     assert first.shape == (2, method.population_size, 3)
     assert not np.allclose(first[0], first[1])
-    has_mean = name != "latent_paper"
-    assert all((one.mean is not None) == has_mean for _, one in seen)
-    if has_mean:
-        distances = [np.linalg.norm(one.mean - 2.0, axis=1) for _, one in seen]
+    has_answer = name != "latent_paper"
+    assert all((one.named is not None) == has_answer for _, one in seen)
+    if has_answer:
+        distances = [np.linalg.norm(one.named[:, 0] - 2.0, axis=1) for _, one in seen]
         assert np.all(distances[-1] < distances[0])
 
 
