@@ -1,4 +1,4 @@
-"""Command line: ``python -m experiments list`` and ``python -m experiments run NAME``."""
+"""Command line: ``python -m experiments list``, ``run NAME`` and ``play RUN``."""
 
 import dataclasses
 import sys
@@ -37,19 +37,45 @@ class Run:
     protocol, and runs/NAME for anything else."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Play:
+    """Let saved controllers play an episode each, and write it as a GIF."""
+
+    run: tyro.conf.Positional[str]
+    """A .safetensors file, a folder with some, or the name of an experiment that saves them."""
+
+    out: Path | None = None
+    """Folder for the GIFs; the default is beside each controller."""
+
+    seed: int = 0
+    """Of the episodes."""
+
+
 Command = (
-    Annotated[List, tyro.conf.subcommand("list")] | Annotated[Run, tyro.conf.subcommand("run")]
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Play, tyro.conf.subcommand("play")]
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (2 for an experiment that does not exist)."""
+    """Run the command line; returns the exit code (2 for what does not exist)."""
     command = tyro.cli(Command, prog="python -m experiments", args=arguments)  # pyright: ignore[reportArgumentType, reportCallIssue]
     console = Console()
     if isinstance(command, List):
         width = max(map(len, registry.names()), default=0)
         for name in registry.names():
             console.print(f"{name:<{width}}  {registry.claim(name)}", highlight=False)
+        return 0
+    if isinstance(command, Play):
+        from experiments import play  # loads JAX, which the other commands need not
+
+        try:
+            for path, total, steps in play.play(play.find(command.run), command.out, command.seed):
+                console.print(f"wrote {path}: return {total:g} in {steps} steps", highlight=False)
+        except ValueError as error:
+            Console(stderr=True).print(str(error), style="bold red", highlight=False)
+            return 2
         return 0
     try:
         config = registry.build_config(

@@ -1,0 +1,1 @@
+"""The paper's control table as published, and a fair one beside it."""
