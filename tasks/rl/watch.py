@@ -21,6 +21,7 @@ from jax import Array
 
 from tasks.rl.control import Control
 from tasks.rl.environments import Environment
+from tasks.rl.gridworld import SIZE
 from tasks.rl.policies import act, start
 from tasks.rl.simulator import simulator
 
@@ -222,6 +223,18 @@ def _pendulum(draw: "ImageDraw", observation: np.ndarray) -> None:
     _disc(draw, pivot, 8, _INK)
 
 
+def _gridworld(draw: "ImageDraw", observation: np.ndarray) -> None:
+    """Cells, the goal in the bottom right one, and where the agent is."""
+    cell = _HEIGHT / SIZE
+    for line in range(SIZE + 1):
+        draw.line((0, line * cell, SIZE * cell, line * cell), fill="#999999")
+        draw.line((line * cell, 0, line * cell, SIZE * cell), fill="#999999")
+    goal = (SIZE - 1) * cell
+    draw.rectangle((goal, goal, goal + cell, goal + cell), fill=_ACCENT)
+    row, column = observation.tolist()
+    _disc(draw, ((column + 0.5) * cell, (row + 0.5) * cell), cell / 3, _BODY)
+
+
 def _planes(draw: "ImageDraw", planes: np.ndarray) -> None:
     """MinAtar: a colour a plane, the last ones on top."""
     for row, column, plane in np.argwhere(planes > 0).tolist():
@@ -235,4 +248,5 @@ _DRAWERS: dict[str, Drawer] = {
     "MountainCar-v0": _mountain_car,
     "MountainCarContinuous-v0": _mountain_car,
     "Pendulum-v1": _pendulum,
+    "Gridworld": _gridworld,
 }
