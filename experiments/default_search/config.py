@@ -115,8 +115,8 @@ class Config:
     cartpole_population_size: int = 256
     cartpole_generations: int = 10
     cartpole_hidden: tuple[int, ...] = (8,)
-    cartpole_scaling: float = 100.0
-    cartpole_temperature: float = 10.0
+    cartpole_scaling: float = 10.0
+    cartpole_temperature: float = 1.0
     cartpole_episodes: int = 32
     functions: tuple[str, ...] = TWO_DIMS
     table1_rows: tuple[str, ...] = (
