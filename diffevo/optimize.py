@@ -94,7 +94,8 @@ def minimize(
         algorithm: a registered name, an instance with its own schedule, an algorithm of evosax, or
             "auto": "mixed_diffusion_evolution" if there are integers or categories, else
             "niching_diffusion_evolution", but "diffusion_evolution" if a population size is given
-            of which at most 50 generations are allowed, in up to 16 dimensions.
+            of which at most 50 generations are allowed, in up to 16 dimensions, and
+            "latent_diffusion_evolution" in more if at most 20 are.
         params: the algorithm's traced numbers; None: its ``default_params``.
         seed: an int, or a JAX key.
         batched: whether fun takes a population; None: found out.

@@ -7,6 +7,7 @@ Shape letters: N population, D dimensions of the genome, n starting points.
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -30,8 +31,9 @@ PyTree = Any
 _LEAF = jax.tree.structure(0)
 _IN_USERS_SIGN = ("best_fitness", "best_fitness_in_generation", "mean_fitness")
 # In fewer generations than this hardly a noise level adapts: a schedule over them keeps more
-# optima; but not in more dimensions than this, where its selection weakens.
-_FEW_GENERATIONS, _FEW_DIMENSIONS = 50, 16
+# optima; but not in more dimensions than this, where its selection weakens. There distances in a
+# projection select, as long as a chain has not got going.
+_FEW_GENERATIONS, _FEW_DIMENSIONS, _VERY_FEW_GENERATIONS = 50, 16, 20
 # Generations that a schedule is made for if nothing says how many there will be.
 _SOME_GENERATIONS = 100
 
@@ -430,9 +432,12 @@ def _algorithm(
     if budget is not None:
         limits.append(costs.num_generations(int(budget), int(size)))
     if algorithm == "auto":
-        few = population_size is not None and bool(limits) and min(limits) <= _FEW_GENERATIONS
-        scheduled = few and spec.num_dims <= _FEW_DIMENSIONS
-        algorithm = "diffusion_evolution" if scheduled else niching
+        last = math.inf if population_size is None else min(limits, default=math.inf)
+        algorithm = niching
+        if spec.num_dims <= _FEW_DIMENSIONS and last <= _FEW_GENERATIONS:
+            algorithm = "diffusion_evolution"
+        elif last <= _VERY_FEW_GENERATIONS:
+            algorithm = "latent_diffusion_evolution"
     kind = ALGORITHMS[algorithm]
     # Only a search with a schedule over its generations needs to know how many there will be, only
     # one that looks for optima where the genomes end, or what the coordinates stand for.

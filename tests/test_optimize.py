@@ -71,6 +71,17 @@ def test_few_generations_of_a_given_population_are_scheduled():
     assert diffevo.minimize(sphere, BOX, **FEW).modes is None
 
 
+def test_very_few_generations_in_many_dimensions_measure_distances_in_a_projection():
+    box = (np.full(17, -4.0), np.full(17, 4.0))
+    few, many = (
+        diffevo.Optimizer(box, budget=100 * evaluated, population_size=100).setup.algorithm
+        for evaluated in (21, 22)
+    )
+    assert isinstance(few, diffevo.LatentDiffusionEvolution)
+    assert few.num_generations == 20
+    assert isinstance(many, diffevo.NichingDiffusionEvolution)
+
+
 def test_history_is_monotone_and_complete():
     result = diffevo.minimize(sphere, BOX, **FEW)
     assert {values.shape for values in result.history.values()} == {(30,)}

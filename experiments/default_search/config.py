@@ -111,7 +111,7 @@ class Config:
     memory: tuple[tuple[int, int], ...] = ((512, 1000), (512, 17410), (2048, 17410))
     memory_methods: tuple[str, ...] = OURS
     cheap_repetitions: int = 100
-    cartpole_rows: tuple[str, ...] = ("published", "default", "scheduled")
+    cartpole_rows: tuple[str, ...] = ("published", "default", "niching", "scheduled")
     cartpole_population_size: int = 256
     cartpole_generations: int = 10
     cartpole_hidden: tuple[int, ...] = (8,)

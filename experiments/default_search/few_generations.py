@@ -66,14 +66,17 @@ def search_of(
         population_size: N.
         num_dims: D.
         num_moves: generations after the first population, at most 50: what `minimize` then takes
-            is Diffusion Evolution with the library's defaults in up to 16 dimensions, and niching
-            in more (a test compares them).
+            is Diffusion Evolution with the library's defaults in up to 16 dimensions; in more the
+            latent variant up to 20, and niching beyond (a test compares them).
         published: the paper's fitness mapping of this task.
         noise_scale: the paper's for this task.
         temperature: of the mapping.
     """
     template = jnp.zeros(num_dims)
     bounded = name.endswith(BOUNDS)
+    if name.startswith(DEFAULT) and num_dims > 16 and num_moves <= 20:
+        search = diffevo.LatentDiffusionEvolution(population_size, template, num_moves)
+        return Search(search, search.default_params, bounded)
     if name.startswith(NICHING) or (name.startswith(DEFAULT) and num_dims > 16):
         search = diffevo.NichingDiffusionEvolution(
             population_size, template, domain="box" if bounded else "unbounded"

@@ -118,7 +118,7 @@ def _blocks(values: np.ndarray) -> np.ndarray:
 
 
 NICHING, DIFFUSION, CONSTANTS, HAND, NEWBORN = (
-    "weights, `minimize`'s default",
+    "weights, niching",
     "weights, Diffusion Evolution",
     "constants evolved",
     "constants by hand",
@@ -150,9 +150,9 @@ def evolve(config: Config, environment: str, name: str) -> tuple[Array, Results]
     else:
         population, number = config.weight_population, config.weight_generations
         lives = config.weight_lives
-    if name == NICHING:  # `minimize`'s choice in more than 16 dimensions without bounds
+    if name == NICHING:
         search = diffevo.NichingDiffusionEvolution(population, task.solution)
-    else:  # and in up to 16, in at most 50 moves
+    else:
         search = diffevo.DiffusionEvolution(population, task.solution, number - 1)
     keys = run_keys(config)
     history = generations.run(
