@@ -6,6 +6,7 @@ import time
 from typing import Any, NamedTuple, final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -165,7 +166,7 @@ class Optimizer:
         self._known = np.zeros(0)
         # Of the last one told.
         self._state: list[Array] = []  # packed
-        self._packings: _Packings | None = None
+        self._packings: _Packings  # from the first one on
         self._generation = -1
         self._told: tuple[np.ndarray, np.ndarray] | None = None
         self._history: list[list[Any]] = []  # packed metrics
@@ -261,7 +262,6 @@ class Optimizer:
                 self._prepare()
                 return
         else:
-            assert self._packings is not None
             asked, decoded, self._state = _ask(
                 setup.algorithm,
                 self._packings,
@@ -366,7 +366,6 @@ class Optimizer:
         if generation == 0:
             self._set_state(_init(setup.algorithm, setup.key, *arrays, setup.params))
             self._best_genome = genomes[0]
-        assert self._packings is not None
         state, metrics = _tell(
             setup.algorithm,
             self._packings,
@@ -401,8 +400,7 @@ class Optimizer:
         self._state = _pack(self._packings.state, state)
 
     def _unpacked_state(self) -> PyTree:
-        assert self._packings is not None
-        return self._packings.state.unpack([np.asarray(array) for array in self._state])
+        return self._packings.state.unpack([_on_host(array) for array in self._state])
 
     def _take_chosen(self) -> None:
         """The best of a noisy function is what its state says."""
@@ -451,9 +449,8 @@ class Optimizer:
         return search.in_users_sign(columns, self._sign)
 
     def _columns(self, first: int) -> dict[str, np.ndarray]:
-        assert self._packings is not None
         unpack = self._packings.metrics.unpack
-        rows = [unpack([np.asarray(array) for array in row]) for row in self._history[first:]]
+        rows = [unpack([_on_host(array) for array in row]) for row in self._history[first:]]
         names = rows[0] if rows else unpack(self._history[0])
         return {name: np.array([row[name] for row in rows]) for name in names}
 
@@ -517,7 +514,6 @@ class Optimizer:
             self._take_chosen()
         self._nfev = arrays["nfev"].tolist()
         self._generation = len(self._nfev) - 1
-        assert self._packings is not None
         packed = jax.vmap(self._packings.metrics.pack)(arrays["history"])
         self._history = [list(row) for row in zip(*map(np.asarray, packed), strict=True)]
         self._failed = list(arrays["failed"])
@@ -558,6 +554,11 @@ class Optimizer:
         if self._told is None or self._best_genome is None:
             raise RuntimeError("result: expected a call of tell before it")
         return self._best_genome, self._told
+
+
+def _on_host(array: Array) -> Any:
+    """As numpy, but for a key, which may be in the state of an algorithm of evosax."""
+    return array if jnp.issubdtype(array.dtype, jax.dtypes.extended) else np.asarray(array)
 
 
 def _means(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ Shape letters: N population, D dimensions of the flat genome.
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -158,6 +158,44 @@ def first_best(genomes: Array, fitness: Array) -> tuple[Array, Array]:
     """Best of the initial population; its first member at +inf if all failed."""
     start = jnp.full((), jnp.inf, fitness.dtype)
     return archive.update_best(genomes[0], start, genomes, fitness)
+
+
+def told(state: Any, genomes: Array, fitness: Array) -> Any:
+    """A state that has taken in an evaluated generation: what all algorithms' states share."""
+    best_solution, best_fitness = archive.update_best(
+        state.best_solution, state.best_fitness, genomes, fitness
+    )
+    return state.replace(
+        population=genomes,
+        fitness=fitness,
+        generation=state.generation + 1,
+        best_solution=best_solution,
+        best_fitness=best_fitness,
+    )
+
+
+class Modes(NamedTuple):
+    """Distinct good solutions, best first.
+
+    Attributes:
+        solutions: leaves (M, ...).
+        fitness: shape (M,).
+        found: the generation of each, int32.
+        valid: booleans; the rest are padding.
+    """
+
+    solutions: PyTree
+    fitness: Array
+    found: Array
+    valid: Array
+
+    @classmethod
+    def of(
+        cls, solution: SolutionSpec, genomes: Array, fitness: Array, found: Array, valid: Array
+    ) -> "Modes":
+        """Genomes (M, D), in any order, as modes."""
+        order = jnp.argsort(jnp.where(valid, fitness, jnp.inf), stable=True)
+        return cls(solution.unravel(genomes[order]), fitness[order], found[order], valid[order])
 
 
 def summarize(genomes: Array, fitness: Array, best_fitness: Array, generation: Array) -> Metrics:

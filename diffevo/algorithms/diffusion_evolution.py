@@ -24,7 +24,7 @@ from jax import Array
 
 from diffevo.algorithms import base
 from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
-from diffevo.core import archive, posterior, projection, schedules
+from diffevo.core import posterior, projection, schedules
 from diffevo.core.processes import Gaussian, Process
 from diffevo.core.weighting import ScaleFree, Weighting
 
@@ -253,18 +253,9 @@ class _AnalyticDenoising(abc.ABC):
             state.population,
             self.process.admit,
         )
-        best_solution, best_fitness = archive.update_best(
-            state.best_solution, state.best_fitness, genomes, fitness
-        )
-        state = state.replace(
-            population=genomes,
-            fitness=fitness,
-            generation=state.generation + 1,
-            best_solution=best_solution,
-            best_fitness=best_fitness,
-        )
+        state = base.told(state, genomes, fitness)
         coordinates = self.process.coordinates(genomes)
-        metrics = base.summarize(coordinates, fitness, best_fitness, state.generation)
+        metrics = base.summarize(coordinates, fitness, state.best_fitness, state.generation)
         level, _, _ = self._plan(state, params)
         return state, metrics | {"alpha": level}
 

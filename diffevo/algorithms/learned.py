@@ -343,22 +343,12 @@ class LearnedDenoising(abc.ABC):
             population, fitness, self.population_size, self.solution, state.population
         )
         reported = self._reported(traits, genomes.dtype)
-        best_solution, best_fitness = archive.update_best(
-            state.best_solution, state.best_fitness, genomes, fitness
-        )
         memory = state.memory
         if not self.forget_best and self._num_elites:
             memory = archive.forget(memory, genomes[: self._num_elites])
         memory = archive.remember(memory, genomes, fitness, reported, self.retention)
-        state = state.replace(
-            population=genomes,
-            fitness=fitness,
-            generation=state.generation + 1,
-            best_solution=best_solution,
-            best_fitness=best_fitness,
-            memory=memory,
-        )
-        metrics = base.summarize(genomes, fitness, best_fitness, state.generation)
+        state = base.told(state, genomes, fitness).replace(memory=memory)
+        metrics = base.summarize(genomes, fitness, state.best_fitness, state.generation)
         return state, metrics | {
             "loss": state.model.loss,
             "num_restarts": state.model.num_restarts,

@@ -30,8 +30,8 @@ from flax import struct
 from jax import Array
 
 from diffevo.algorithms import base
-from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
-from diffevo.algorithms.niching import Modes, default_chain_size
+from diffevo.algorithms.base import Metrics, Modes, PyTree, SolutionSpec
+from diffevo.algorithms.niching import default_chain_size
 from diffevo.core import archive, chain, discrete, optima, ranks
 from diffevo.core.chain import Chain
 from diffevo.core.noise import standard_normal
@@ -183,13 +183,14 @@ class MixedDiffusionEvolution:
         def number(value: float) -> Array:
             return jnp.asarray(value, self.solution.dtype)
 
-        # A smaller rate where there is more to learn from as many samples.
-        mu = _num_effective(self.population_size)
-        num_free = int(np.sum(self._layout.num_categories - 1))
+        layout = self._layout
+        rate = discrete.learning_rate(
+            chain.num_effective(self.population_size), layout.num_categories
+        )
         return Params(
             initial_scale=number(0.3),
-            margin=number(1.0 / (max(self.population_size, 3) * self._layout.num_variables)),
-            learning_rate=number(mu / (mu + 5 + num_free)),
+            margin=number(1.0 / (max(self.population_size, 3) * layout.num_variables)),
+            learning_rate=number(rate),
             patience=number(1.0),
             center=jnp.zeros(self.num_dims, self.solution.dtype),
             scale=jnp.ones(self.num_dims, self.solution.dtype),
@@ -325,18 +326,9 @@ class MixedDiffusionEvolution:
         genomes, fitness = base.take_in(
             population, fitness, self.population_size, self.solution, state.population
         )
-        best_solution, best_fitness = archive.update_best(
-            state.best_solution, state.best_fitness, genomes, fitness
-        )
-        state = state.replace(
-            population=genomes,
-            fitness=fitness,
-            generation=state.generation + 1,
-            best_solution=best_solution,
-            best_fitness=best_fitness,
-        )
+        state = base.told(state, genomes, fitness)
         state = self._live(state, params)
-        return state, base.summarize(genomes, fitness, best_fitness, state.generation)
+        return state, base.summarize(genomes, fitness, state.best_fitness, state.generation)
 
     @functools.partial(jax.jit, static_argnames="self")
     def modes(self, state: State) -> Modes:
@@ -346,7 +338,7 @@ class MixedDiffusionEvolution:
             state: from `init` or `tell`.
 
         Returns:
-            See `diffevo.algorithms.niching.Modes`.
+            See `diffevo.algorithms.base.Modes`, M = archive_size.
         """
         known, _ = optima.insert(
             state.optima,
@@ -355,14 +347,7 @@ class MixedDiffusionEvolution:
             self._width(state),
             state.generation,
         )
-        valid = known.filled
-        order = jnp.argsort(jnp.where(valid, known.fitness, jnp.inf), stable=True)
-        return Modes(
-            self.solution.unravel(known.solutions[order]),
-            known.fitness[order],
-            known.found[order],
-            valid[order],
-        )
+        return Modes.of(self.solution, known.solutions, known.fitness, known.found, known.filled)
 
     def _sample_prior(self, key: Array) -> Array:
         layout, dtype, size = self._layout, self.solution.dtype, self.population_size
@@ -386,38 +371,17 @@ class MixedDiffusionEvolution:
         rank = None if num_ordered <= 256 else default_chain_size(num_ordered)
         return chain.start(mean, jnp.log(params.initial_scale).astype(mean.dtype), rank)
 
-    def _grid(self, params: Params) -> tuple[Array, Array, Array, Array]:
-        """(center, scale, first, last integer) of the ordered coordinates, each (n,)."""
+    def _grid(self, params: Params) -> discrete.Grid:
         layout = self._layout
         center, scale = (side[layout.ordered] for side in (params.center, params.scale))
-        ends = [center - scale, center + scale]
-        first, last = (jnp.where(layout.log, jnp.exp(end), end) for end in ends)
-        huge = float(jnp.finfo(center.dtype).max)
-        return (
-            center,
-            scale,
-            jnp.where(layout.bounded, jnp.round(first + 0.5), jnp.where(layout.log, 1.0, -huge)),
-            jnp.where(layout.bounded, jnp.round(last - 0.5), huge),
-        )
-
-    def _integers(self, ordered: Array, params: Params) -> Array:
-        """What coordinates (n,) are rounded to."""
-        center, scale, first, last = self._grid(params)
-        values = center + scale * ordered
-        values = jnp.where(self._layout.log, jnp.exp(values), values)
-        return jnp.clip(jnp.round(values), first, last)
-
-    def _back(self, values: Array, params: Params) -> Array:
-        """The coordinates (n,) of integers, or of numbers between two."""
-        center, scale, _, _ = self._grid(params)
-        return (jnp.where(self._layout.log, jnp.log(values), values) - center) / scale
+        return discrete.Grid(center, scale, layout.log, layout.bounded)
 
     def _on_integers(self, ordered: Array, params: Params) -> Array:
         """Coordinates (n,), those of integers at the middle of their cells."""
-        integers = self._layout.integer
+        integers, grid = self._layout.integer, self._grid(params)
         if not np.any(integers):
             return ordered
-        return jnp.where(integers, self._back(self._integers(ordered, params), params), ordered)
+        return jnp.where(integers, grid.coordinates(grid.integers(ordered)), ordered)
 
     def _deviation(self, state: State) -> Array:
         """Standard deviation of the samples in each ordered coordinate, shape (n,)."""
@@ -476,15 +440,7 @@ class MixedDiffusionEvolution:
 
     def _keep_margin(self, state: State, params: Params) -> State:
         layout, mean = self._layout, state.chain.mean
-        _, _, first, last = self._grid(params)
-        integers = self._integers(mean, params)
-        cells = discrete.Cells(
-            self._back(integers - 0.5, params),
-            self._back(integers + 0.5, params),
-            integers <= first,
-            integers >= last,
-        )
-        old = self._deviation(state)
+        old, cells = self._deviation(state), self._grid(params).cells(mean)
         new_mean, new = discrete.keep_margin(mean, old, cells, params.margin)
         return state.replace(
             chain=state.chain._replace(mean=jnp.where(layout.integer, new_mean, mean)),
@@ -562,13 +518,6 @@ class _Layout:
         values = jnp.where(self.is_category[None], genomes[:, self.choices], -jnp.inf)
         chosen = jnp.argmax(values, axis=-1)
         return jax.nn.one_hot(chosen, self.choices.shape[1], dtype=genomes.dtype)
-
-
-def _num_effective(num_samples: int) -> float:
-    """Mu of the weights by rank of so many samples; see `diffevo.core.chain`."""
-    raw = np.log((num_samples + 1) / 2) - np.log(np.arange(1, num_samples + 1))
-    good = np.maximum(raw, 0.0)
-    return float(good.sum() ** 2 / (good**2).sum()) if num_samples > 1 else 1.0
 
 
 def _lay_out(variables: tuple[Variables, ...]) -> _Layout:

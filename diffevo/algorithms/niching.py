@@ -48,8 +48,8 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from diffevo.algorithms import base
-from diffevo.algorithms.base import Metrics, PyTree, SolutionSpec
-from diffevo.core import archive, chain, optima, ranks
+from diffevo.algorithms.base import Metrics, Modes, PyTree, SolutionSpec
+from diffevo.core import chain, optima, ranks
 from diffevo.core.chain import Chain, Moments
 from diffevo.core.distances import squared_distances
 from diffevo.core.noise import standard_normal
@@ -161,22 +161,6 @@ class Params(struct.PyTreeNode):
     tolerance: Array
     mode_tolerance: Array
     patience: Array
-
-
-class Modes(NamedTuple):
-    """Distinct good solutions, best first.
-
-    Attributes:
-        solutions: leaves (A + K, ...).
-        fitness: shape (A + K,).
-        found: the generation of each, int32.
-        valid: booleans; the rest are padding.
-    """
-
-    solutions: PyTree
-    fitness: Array
-    found: Array
-    valid: Array
 
 
 @final
@@ -447,18 +431,9 @@ class NichingDiffusionEvolution:
         genomes, fitness = base.take_in(
             population, fitness, self.population_size, self.solution, state.population
         )
-        best_solution, best_fitness = archive.update_best(
-            state.best_solution, state.best_fitness, genomes, fitness
-        )
-        state = state.replace(
-            population=genomes,
-            fitness=fitness,
-            generation=state.generation + 1,
-            best_solution=best_solution,
-            best_fitness=best_fitness,
-        )
+        state = base.told(state, genomes, fitness)
         state = self._live(key, state, params)
-        metrics = base.summarize(genomes, fitness, best_fitness, state.generation)
+        metrics = base.summarize(genomes, fitness, state.best_fitness, state.generation)
         good = _good(state, params)
         return state, metrics | {"num_modes": jnp.sum(good).astype(jnp.int32)}
 
@@ -470,7 +445,8 @@ class NichingDiffusionEvolution:
             state: from `init` or `tell`.
 
         Returns:
-            See `Modes`. Local optima are among them, after the better ones.
+            See `diffevo.algorithms.base.Modes`, M = A + K. Local optima are among them, after the
+            better ones.
         """
         chains, known = state.chains, state.optima
         width = self._width(state)
@@ -489,10 +465,7 @@ class NichingDiffusionEvolution:
         fitness = jnp.concatenate([known.fitness, chains.best_fitness])
         found = jnp.concatenate([known.found, jnp.full(self.num_chains, state.generation)])
         valid = jnp.concatenate([known.filled, fresh])
-        order = jnp.argsort(jnp.where(valid, fitness, jnp.inf), stable=True)
-        return Modes(
-            self.solution.unravel(solutions[order]), fitness[order], found[order], valid[order]
-        )
+        return Modes.of(self.solution, solutions, fitness, found, valid)
 
     def _sample_prior(self, key: Array, shape: tuple[int, ...]) -> Array:
         shape, dtype = (*shape, self.num_dims), self.solution.dtype

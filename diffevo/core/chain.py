@@ -190,6 +190,13 @@ def weigh(
     return Weights(good, bad, push, mu, num_samples, alive, mu_bad)
 
 
+def num_effective(num_samples: int) -> float:
+    """Mu = 1 / sum w_j^2 of the weights that `weigh` gives so many samples, without a push."""
+    raw = np.log((num_samples + 1) / 2) - np.log(np.arange(1, num_samples + 1))
+    good = np.maximum(raw, 0.0)
+    return float(good.sum() ** 2 / (good**2).sum()) if num_samples > 1 else 1.0
+
+
 class _Rates(NamedTuple):
     path: Array  # c_p
     damping: Array  # d

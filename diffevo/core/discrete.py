@@ -46,6 +46,48 @@ class Cells(NamedTuple):
     is_last: Array
 
 
+class Grid(NamedTuple):
+    """Where integers i are in a genome: at (i - center) / scale, or (log i - center) / scale.
+
+    All of shape (n,); coordinates that are no integers may have anything.
+    """
+
+    center: Array
+    scale: Array
+    log: np.ndarray  # whether it is the logarithm
+    bounded: np.ndarray  # whether integers end where the genome does, at -1 and 1
+
+    def _ends(self) -> tuple[Array, Array]:
+        """The first and the last integer, as real numbers."""
+        ends = [self.center - self.scale, self.center + self.scale]
+        first, last = (jnp.where(self.log, jnp.exp(end), end) for end in ends)
+        huge = float(jnp.finfo(self.center.dtype).max)
+        return (
+            jnp.where(self.bounded, jnp.round(first + 0.5), jnp.where(self.log, 1.0, -huge)),
+            jnp.where(self.bounded, jnp.round(last - 0.5), huge),
+        )
+
+    def integers(self, coordinates: Array) -> Array:
+        """What coordinates (n,) are rounded to."""
+        values = self.center + self.scale * coordinates
+        values = jnp.where(self.log, jnp.exp(values), values)
+        return jnp.clip(jnp.round(values), *self._ends())
+
+    def coordinates(self, values: Array) -> Array:
+        """Where integers, or numbers between two, are: (n,) of (n,)."""
+        return (jnp.where(self.log, jnp.log(values), values) - self.center) / self.scale
+
+    def cells(self, coordinates: Array) -> Cells:
+        """The cells that coordinates (n,) are in."""
+        integers, (first, last) = self.integers(coordinates), self._ends()
+        return Cells(
+            self.coordinates(integers - 0.5),
+            self.coordinates(integers + 0.5),
+            integers <= first,
+            integers >= last,
+        )
+
+
 def keep_margin(mean: Array, deviation: Array, cells: Cells, alpha: Array) -> tuple[Array, Array]:
     """The mean and deviation with which every coordinate leaves its cell often enough.
 
@@ -84,6 +126,18 @@ def floors(num_categories: np.ndarray) -> np.ndarray:
     """The least probability of a category, for each of C variables with so many, shape (C,)."""
     count = np.maximum(num_categories, 2)
     return (1 - _ALL_MOST_PROBABLE ** (1 / max(count.size, 1))) / (count - 1)
+
+
+def learning_rate(num_effective: float, num_categories: np.ndarray) -> float:
+    """The rate r = mu / (mu + 5 + sum_i (K_i - 1)) of the probabilities of C variables.
+
+    The smaller, the more there is to learn from as many samples.
+
+    Args:
+        num_effective: mu of the samples' weights, see `diffevo.core.chain`.
+        num_categories: K_i, shape (C,).
+    """
+    return num_effective / (num_effective + 5 + int(np.sum(num_categories - 1)))
 
 
 def step_probabilities(

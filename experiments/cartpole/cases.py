@@ -32,18 +32,19 @@ _FIT, _SAMPLE, _EPISODES, _MUTATION = (2**20 + number for number in range(4))
 
 def hades(config: Config, task: Control) -> diffevo.HADES:
     """Nothing is asked of the offspring."""
-    return diffevo.HADES(config.population_size, task.solution, **_options(config))
+    return diffevo.HADES(config.population_size, task.solution, **options(config))
 
 
 def charles(config: Config, task: Control) -> diffevo.CharlesD:
     """A population is asked to spread evenly over the final positions."""
     wanted = conditions.Distribution(conditions.Trait(TRAIT), config.asked)
     return diffevo.CharlesD(
-        config.population_size, task.solution, conditions=(wanted,), **_options(config)
+        config.population_size, task.solution, conditions=(wanted,), **options(config)
     )
 
 
-def _options(config: Config) -> dict[str, Any]:
+def options(config: Any) -> dict[str, Any]:
+    """What both searches are made with, of a configuration that has the numbers."""
     return {
         "network": MLP(config.hidden),
         "training": Training(config.num_epochs, config.batch_size),
@@ -62,17 +63,22 @@ def params_of(search: Any, scale: float = 1.0) -> Any:
     )
 
 
-def evolve(config: Config, task: Control, search: Any, keys: Array) -> tuple[Results, Any]:
-    """(curves of the return, the last states (R, ...))."""
-    history = generations.run(
+def run(search: Any, task: Control, keys: Array, num_generations: int) -> generations.History:
+    """The search from a population of unit Gaussians, a run for each key."""
+    return generations.run(
         search,
         task,
         keys,
-        config.num_generations,
+        num_generations,
         params_of(search),
         initial_std=1.0,
         measure=generations.Measures(cell_size=None),
     )
+
+
+def evolve(config: Config, task: Control, search: Any, keys: Array) -> tuple[Results, Any]:
+    """(curves of the return, the last states (R, ...))."""
+    history = run(search, task, keys, config.num_generations)
     found = {
         name: -np.asarray(history.metrics[f"{name}_fitness"], np.float64)
         for name in ("best", "mean")

@@ -3,11 +3,11 @@
 Writes ``runs/minatar_breakout_trials/trials.json`` as they come, and prints what each reached.
 """
 
-import argparse
 import dataclasses
 from typing import Any
 
 import jax
+import tyro
 from rich.console import Console
 
 from experiments.common import results
@@ -34,18 +34,19 @@ SETTINGS = (
 )
 
 
-def main() -> None:
-    """Run all settings, or those whose numbers are given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--settings", type=int, nargs="*", default=range(len(SETTINGS)))
-    arguments = parser.parse_args()
-    config = Config(seconds=arguments.seconds, every=arguments.seconds / 8, seed=1)
+def main(seconds: float = 120.0, settings: tuple[int, ...] = tuple(range(len(SETTINGS)))) -> None:
+    """Short runs of other settings.
+
+    Args:
+        seconds: of each run.
+        settings: numbers of those to run, in this order.
+    """
+    config = Config(seconds=seconds, every=seconds / 8, seed=1)
     folder = REPOSITORY / "runs" / "minatar_breakout_trials"
     record = results.Record(folder / "trials.json", "minatar_breakout", config, seed=config.seed)
     record.results["trials"] = []
     console = Console()
-    for number in arguments.settings:
+    for number in settings:
         setting, rows = SETTINGS[number], []
 
         def keep(row: dict[str, float], genome: Any, rows: Any = rows) -> None:
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, prog="python -m experiments.minatar_breakout.trials")

@@ -13,11 +13,9 @@ import numpy as np
 from jax import Array
 
 import diffevo
-from diffevo import conditions, weighting
-from diffevo.denoiser.fit import Training
-from diffevo.denoiser.network import MLP
-from experiments.cartpole.cases import fit_longer, params_of, sample
-from experiments.common import chunks, figures, generations, results, statistics, tables
+from diffevo import conditions
+from experiments.cartpole import cases
+from experiments.common import chunks, figures, results, statistics, tables
 from experiments.common.progress import Progress
 from experiments.rl_conditional.config import Config, Place
 from tasks.rl import Control, control
@@ -37,30 +35,11 @@ def _task(config: Config, place: Place, num_episodes: int) -> Control:
 
 def _searches(config: Config, place: Place, task: Control) -> tuple[Any, Any]:
     """(HADES, CHARLES-D asked to spread evenly over the trait), otherwise the same."""
-    options: dict[str, Any] = {
-        "network": MLP(config.hidden),
-        "training": Training(config.num_epochs, config.batch_size),
-        "selection": weighting.RouletteWheel(),
-        "buffer_size": config.buffer_size,
-        "retention": "quality",
-    }
     wanted = conditions.Distribution(conditions.Trait(place.trait), place.asked)
     size = config.population_size
     return (
-        diffevo.HADES(size, task.solution, **options),
-        diffevo.CharlesD(size, task.solution, conditions=(wanted,), **options),
-    )
-
-
-def _evolve(config: Config, task: Control, search: Any, keys: Array) -> generations.History:
-    return generations.run(
-        search,
-        task,
-        keys,
-        config.num_generations,
-        params_of(search),
-        initial_std=1.0,
-        measure=generations.Measures(cell_size=None),
+        diffevo.HADES(size, task.solution, **cases.options(config)),
+        diffevo.CharlesD(size, task.solution, conditions=(wanted,), **cases.options(config)),
     )
 
 
@@ -122,23 +101,23 @@ def _place(config: Config, place: Place, progress: Progress) -> tuple[Results, d
     hades, charles = _searches(config, place, task)
     found: Results = {"environment": place.environment, "trait": place.trait}
     progress.describe(f"{place.environment}: HADES")
-    history = _evolve(config, task, hades, keys)
+    history = cases.run(hades, task, keys, config.num_generations)
     found["curves"] = {"hades": statistics.curve(-history.metrics["mean_fitness"])}
-    drawn = sample(hades, keys, history.state, params_of(hades), config.num_samples)
+    drawn = cases.sample(hades, keys, history.state, cases.params_of(hades), config.num_samples)
     found["hades"], traits = _judge(config, place, keys, drawn)
     ends = {"HADES": traits}
     progress.advance()
     progress.describe(f"{place.environment}: CHARLES-D")
-    history = _evolve(config, task, charles, keys)
+    history = cases.run(charles, task, keys, config.num_generations)
     found["curves"]["charles"] = statistics.curve(-history.metrics["mean_fitness"])
-    states = fit_longer(config, charles, keys, history.state)  # pyright: ignore[reportArgumentType]
+    states = cases.fit_longer(config, charles, keys, history.state)  # pyright: ignore[reportArgumentType]
     progress.advance()
     found["asked"] = []
     for index, target in enumerate(place.targets):
         wanted = jnp.asarray(target)
         for scale in (0.0, config.scale) if index == 0 else (config.scale,):
-            drawn = sample(
-                charles, keys, states, params_of(charles, scale), config.num_samples, wanted
+            drawn = cases.sample(
+                charles, keys, states, cases.params_of(charles, scale), config.num_samples, wanted
             )
             judged, traits = _judge(config, place, keys, drawn)
             if scale == 0:

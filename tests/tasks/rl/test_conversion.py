@@ -66,7 +66,6 @@ def test_against_numpy(network, leak, reset, readout):
 
 def test_rates_are_activations_within_one_spike():
     # A readout that copies shows the rates themselves.
-    policy = lambda steps: IntegrateAndFire((WIDTH,), WIDTH, steps)  # noqa: E731
     kernel = jax.random.normal(jax.random.key(0), (WIDTH, WIDTH)) / WIDTH
     copy = {"kernel": jnp.eye(WIDTH), "bias": jnp.zeros(WIDTH)}
     parameters = {"params": {"Dense_0": {"kernel": kernel, "bias": copy["bias"]}, "Dense_1": copy}}
@@ -74,7 +73,7 @@ def test_rates_are_activations_within_one_spike():
     wanted = np.maximum(observations @ kernel, 0)
     assert 0.2 < wanted.max() < 1
     for steps in (4, 16, 64, 256):
-        rates = policy(steps).apply(parameters, observations)
+        rates = IntegrateAndFire((WIDTH,), WIDTH, steps).apply(parameters, observations)
         error = np.abs(rates - wanted).max()
         assert 0.3 / steps < error <= 1 / steps + 1e-5
 
