@@ -452,11 +452,7 @@ def _algorithm(
 
 def _read_params(algorithm: Any, params: Any, space: SearchSpace) -> Any:
     default = algorithm.default_params
-    if isinstance(algorithm, MixedDiffusionEvolution):  # the space knows where its integers are
-        box = space.limits.box
-        default = default.replace(center=box.center, scale=box.scale)
-    if params is None:
-        return default
+    params = default if params is None else params
     try:
         is_like = jax.tree.structure(params) == jax.tree.structure(default)
     except ValueError:  # a dict whose keys cannot be sorted
@@ -465,6 +461,9 @@ def _read_params(algorithm: Any, params: Any, space: SearchSpace) -> Any:
         raise ValueError(
             f"params: expected the algorithm's, like {type(default).__name__}, got {params!r:.80}"
         )
+    if isinstance(algorithm, MixedDiffusionEvolution):  # the space knows where its integers are
+        box = space.limits.box
+        params = params.replace(center=box.center, scale=box.scale)
     return params
 
 

@@ -398,3 +398,12 @@ def test_a_space_without_real_numbers_is_searched_to_its_optimum():
         lambda n: jnp.sum(jnp.abs(n - goal)).astype(float), space=integers, budget=2000
     )
     assert found.x.tolist() == goal.tolist()
+
+
+def test_params_of_ones_own_leave_integers_where_the_space_has_them():
+    algorithm = diffevo.MixedDiffusionEvolution(11, MIXED.spec, variables=MIXED.variables)
+    params = algorithm.default_params.replace(patience=jnp.float32(2.0))
+    setup = diffevo.Optimizer(space=MIXED, algorithm=algorithm, params=params).setup
+    assert setup.params.patience == 2.0
+    np.testing.assert_array_equal(setup.params.center, MIXED.limits.box.center)
+    np.testing.assert_array_equal(setup.params.scale, MIXED.limits.box.scale)
