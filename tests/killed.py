@@ -27,9 +27,9 @@ from diffevo.denoiser.fit import Training
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOX = ([-4.0, -4.0], [4.0, 4.0])
 SIZE = 8
-KINDS = ("host", "compiled", "compiled-noisy", "noisy", "batch", "hades", "niching")
+KINDS = ("host", "compiled", "compiled-noisy", "noisy", "batch", "hades", "niching", "mixed")
 # These are compiled, so that mid-run checkpoints are all that they go on from.
-COMPILED = ("compiled", "compiled-noisy", "niching")
+COMPILED = ("compiled", "compiled-noisy", "niching", "mixed")
 
 
 def _announce():
@@ -67,6 +67,9 @@ def search(kind, folder):
     def traced(x):
         return jnp.sum((x - 1.0) ** 2)
 
+    def traced_mixed(x):
+        return (x["x"] - 1.0) ** 2 + (x["n"] + 3) ** 2 + (x["c"] != 1)
+
     def traced_noisy(x, key):
         return traced(x) + jax.random.normal(key)
 
@@ -76,10 +79,14 @@ def search(kind, folder):
             announce()
             time.sleep(0.01)
 
+    # Not with the module: arrays start JAX's threads, which a fork does not have.
+    mixed = diffevo.SearchSpace(
+        {"c": diffevo.Choice([0, 1, 2]), "n": diffevo.Integer(-9, 9), "x": diffevo.Real(-4.0, 4.0)}
+    )
     options = {"budget": 24 * SIZE, "population_size": SIZE, "algorithm": "diffusion_evolution"}
     if kind in ("compiled", "compiled-noisy"):
         options["budget"] = 200 * SIZE
-    if kind == "niching":
+    if kind in ("niching", "mixed"):
         options = {"budget": 200 * SIZE, "population_size": SIZE}
     if kind == "hades":
         training = Training(num_epochs=5, batch_size=16)
@@ -91,10 +98,11 @@ def search(kind, folder):
         "compiled": traced,
         "compiled-noisy": traced_noisy,
         "niching": traced,
+        "mixed": traced_mixed,
     }
     return diffevo.minimize(
         functions.get(kind, plain),
-        BOX,
+        mixed if kind == "mixed" else BOX,
         seed=4,
         callback=callback,
         noisy="noisy" in kind,
@@ -113,20 +121,27 @@ def _run(kind, folder):
     arrays = {f"history.{name}": values for name, values in result.history.items()}
     failures = [(f.generation, f.member, f.reason, f.x.tolist()) for f in result.failures]
     modes = (
-        {} if result.modes is None else {"modes.x": result.modes.x, "modes.fun": result.modes.fun}
+        {} if result.modes is None else {"modes.x": _flat(result.modes.x), "modes.fun": result.modes.fun}
     )
     np.savez(
         folder / "outcome.npz",
-        x=result.x,
+        x=_flat(result.x),
         fun=result.fun,
         nfev=result.nfev,
-        population=result.population,
+        population=_flat(result.population),
         fitness=result.fitness,
         failures=np.array(repr(failures)),
         stop_reason=np.array(result.stop_reason),
         **arrays,
         **modes,
     )
+
+
+def _flat(solutions):
+    """Its leaves, one after another."""
+    import jax
+
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(solutions)])
 
 
 def _serve():

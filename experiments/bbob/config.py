@@ -28,6 +28,8 @@ class Config:
         functions: numbers of COCO's suite, 1 to 24.
         dimensions: 2, 3, 5, 10, 20 or 40.
         few_above: from more dimensions than this only ``few`` instances are run.
+        few_of: methods of which only ``few`` instances are run in all dimensions: SciPy's loop over
+            single solutions takes hours.
         few: see there.
         budget: evaluations for each dimension: budget * D a run.
         methods: what has no file yet is run, in this order; "pycma_ipop" is there too, half of what
@@ -46,6 +48,7 @@ class Config:
     functions: tuple[int, ...] = tuple(range(1, 25))
     dimensions: tuple[int, ...] = (2, 3, 5, 10, 20, 40)
     few_above: int = 20
+    few_of: tuple[str, ...] = ("scipy_de",)
     few: int = 5
     budget: int = 10_000
     methods: tuple[str, ...] = METHODS

@@ -112,7 +112,7 @@ def solve(config: Config, job: "Job") -> list[Outcome]:
     from experiments.bbob.run import instances
 
     budget = config.budget * job.num_dims
-    numbers = instances(config, job.num_dims)
+    numbers = instances(config, job.method, job.num_dims)
     function = BBOB_FUNCTIONS[job.function - 1]
     tasks = [BBOB(function, job.num_dims, number) for number in numbers]
     with searches.arithmetic(double=False):

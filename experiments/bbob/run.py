@@ -25,10 +25,12 @@ class Job:
     function: int
 
 
-def instances(config: Config, num_dims: int) -> tuple[int, ...]:
-    """Numbers of the instances that are run in so many dimensions."""
+def instances(config: Config, method: str, num_dims: int) -> tuple[int, ...]:
+    """Numbers of the instances that a method runs in so many dimensions."""
     most = config.repetitions
-    return tuple(range(1, 1 + (min(config.few, most) if num_dims > config.few_above else most)))
+    if num_dims > config.few_above or method in config.few_of:
+        most = min(config.few, most)
+    return tuple(range(1, 1 + most))
 
 
 def jobs(config: Config) -> list[Job]:
@@ -57,7 +59,7 @@ def head(config: Config, job: Job) -> cells.Cell:
         "function": job.function,
         "dimension": job.num_dims,
         "budget": config.budget * job.num_dims,
-        "instances": list(instances(config, job.num_dims)),
+        "instances": list(instances(config, job.method, job.num_dims)),
         "seed": config.seed,
         "settings": settings,
     }
@@ -65,7 +67,7 @@ def head(config: Config, job: Job) -> cells.Cell:
 
 def solve(config: Config, job: Job, observer: Any = None) -> list[coco.Run]:
     """Run a job on COCO's functions, under COCO's observer if there is one; the runs are over."""
-    numbers = instances(config, job.num_dims)
+    numbers = instances(config, job.method, job.num_dims)
     budget = config.budget * job.num_dims
     runs = coco.open_runs(job.function, job.num_dims, numbers, budget, observer is not None)
     seeds = [(config.seed, job.function, job.num_dims, number) for number in numbers]

@@ -171,9 +171,10 @@ def test_an_unknown_method_is_refused():
 
 
 def test_few_instances_in_many_dimensions():
-    assert run.instances(Config(), 20) == tuple(range(1, 16))
-    assert run.instances(Config(), 40) == (1, 2, 3, 4, 5)
-    assert run.instances(dataclasses.replace(Config(), repetitions=3), 40) == (1, 2, 3)
+    assert run.instances(Config(), "ours", 20) == tuple(range(1, 16))
+    assert run.instances(Config(), "ours", 40) == (1, 2, 3, 4, 5)
+    assert run.instances(dataclasses.replace(Config(), repetitions=3), "ours", 40) == (1, 2, 3)
+    assert run.instances(Config(), "scipy_de", 5) == (1, 2, 3, 4, 5)
 
 
 def test_published_run_lengths_are_complete():
