@@ -121,7 +121,9 @@ def _run(kind, folder):
     arrays = {f"history.{name}": values for name, values in result.history.items()}
     failures = [(f.generation, f.member, f.reason, f.x.tolist()) for f in result.failures]
     modes = (
-        {} if result.modes is None else {"modes.x": _flat(result.modes.x), "modes.fun": result.modes.fun}
+        {}
+        if result.modes is None
+        else {"modes.x": _flat(result.modes.x), "modes.fun": result.modes.fun}
     )
     np.savez(
         folder / "outcome.npz",
