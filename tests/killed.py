@@ -102,7 +102,8 @@ def search(kind, folder):
     }
     return diffevo.minimize(
         functions.get(kind, plain),
-        mixed if kind == "mixed" else BOX,
+        None if kind == "mixed" else BOX,
+        space=mixed if kind == "mixed" else None,
         seed=4,
         callback=callback,
         noisy="noisy" in kind,
