@@ -75,6 +75,7 @@ def search(config: Config, task: Control, keys: Array) -> tuple[dict[str, Any], 
     population = jax.vmap(algorithm.sample_population)(keys)
     seen = jax.vmap(lambda _: Statistics.begin(task.environment))(keys)
     fitness, seen, first = evaluate(population, keys, seen)
+    chosen = first
     state, found = begin(keys, population, fitness), [-np.asarray(fitness)]
     for generation in range(1, config.num_generations):
         folded = jax.vmap(jax.random.fold_in, (0, None))(keys, generation)
