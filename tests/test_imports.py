@@ -33,6 +33,7 @@ MAY_IMPORT = {
 # Extras of the library; `experiments` is for the clone.
 EXTRAS = (
     "gymnasium",
+    "mjx",
     "mlflow",
     "optuna",
     "plotting",
@@ -71,6 +72,7 @@ OPTIONAL = {
     "gymnasium": ("tasks/rl/host", "diffevo/integrations/gymnasium"),
     "gymnax": ("tasks/rl/simulator",),
     "matplotlib": ("experiments/", "diffevo/plotting"),
+    "mujoco-mjx": (),  # imported by its name, in tasks/rl/swimmer
     "mlflow-skinny": (),  # imported by its name, as it is not installed for development
     "nevergrad": ("experiments/runtime/sides",),
     "optuna": (

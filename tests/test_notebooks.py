@@ -10,6 +10,10 @@ from tests import compilation
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SLOW = ("05_controllers.ipynb",)  # a minute, nearly all of it compilation of its searches
+RUN = [
+    pytest.param(path, marks=pytest.mark.slow if path.name in SLOW else ()) for path in NOTEBOOKS
+]
 
 
 def identify(path: pathlib.Path) -> str:
@@ -32,7 +36,7 @@ def test_stored_without_outputs(path: pathlib.Path) -> None:
 
 # jupyter's own machinery warns of what changes in its next versions.
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=identify)
+@pytest.mark.parametrize("path", RUN, ids=identify)
 def test_runs_at_toy_size(
     path: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

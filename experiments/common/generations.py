@@ -144,35 +144,61 @@ def run_one(
     def record(genomes: Array, fitness: Array, traits: Traits) -> tuple[Metrics, Array | None]:
         return measure(task, genomes, fitness, traits), genomes if keep_path else None
 
+    def begin(genomes: Array, fitness: Array, traits: Traits, key: Array) -> Any:
+        return search.init(key, genomes, fitness, settings(0), **_with(search.init, traits))
+
+    def tell(
+        genomes: Array, fitness: Array, traits: Traits, key: Array, state: Any, now: Any
+    ) -> Any:
+        state, told = search.tell(key, genomes, fitness, state, now, **_with(search.tell, traits))
+        return state, {name: told[name] for name in tell_names}
+
+    # All generations share one program, as a roll-out takes seconds to compile: generation 0 of a
+    # search that starts from a population asks and tells in its own way, and that is all.
     def generation(carry: tuple[Any, Any], number: Array) -> tuple[Any, Any]:
         state, _ = carry
         now = settings(number)
         ask_key, task_key, tell_key = jax.random.split(jax.random.fold_in(key, number), 3)
-        genomes, state = search.ask(ask_key, state, now)
+        is_first = number == 0
+
+        def ask() -> Any:
+            return search.ask(ask_key, state, now)
+
+        def start() -> Any:
+            return _first_population(search, task, ask_key, initial_std), state
+
+        genomes, state = jax.lax.cond(is_first, start, ask) if has_population else ask()
         fitness, traits = evaluate(task, genomes, task_key, number)
-        state, told = search.tell(
-            tell_key, genomes, fitness, state, now, **_with(search.tell, traits)
-        )
-        told = {name: told[name] for name in tell_names}
+
+        def go_on() -> Any:
+            return tell(genomes, fitness, traits, tell_key, state, now)
+
+        def init() -> Any:
+            _, told = jax.eval_shape(go_on)
+            return begin(genomes, fitness, traits, tell_key), _zeros(told)
+
+        state, told = jax.lax.cond(is_first, init, go_on) if has_population else go_on()
         return (state, (genomes, fitness, traits)), (record(genomes, fitness, traits), told)
 
-    start_key, task_key, init_key = jax.random.split(jax.random.fold_in(key, 0), 3)
+    init_key = jax.random.split(jax.random.fold_in(key, 0), 3)[2]
     if has_population:
-        genomes = _first_population(search, task, start_key, initial_std)
-        fitness, traits = evaluate(task, genomes, task_key, 0)
-        state = search.init(init_key, genomes, fitness, settings(0), **_with(search.init, traits))
-        last = genomes, fitness, traits
-        first, numbers = record(*last), jnp.arange(1, num_generations)
+        shape = jax.eval_shape(lambda: _first_population(search, task, key, initial_std))
+        measured = jax.eval_shape(lambda genomes: evaluate(task, genomes, key, 0), shape)
+        state = _zeros(jax.eval_shape(begin, shape, *measured, key))
     else:
         state = search.init(init_key, task.solution, settings(0))
-        shapes = jax.eval_shape(lambda: generation((state, None), jnp.asarray(0))[0][1])
-        last = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        first, numbers = None, jnp.arange(num_generations)
-    (state, last), (rows, told) = jax.lax.scan(generation, (state, last), numbers)
-    if first is not None:
-        rows = jax.tree.map(lambda one, rest: jnp.concatenate([one[None], rest]), first, rows)
+    last = _zeros(jax.eval_shape(lambda: generation((state, None), jnp.asarray(0))[0][1]))
+    (state, last), (rows, told) = jax.lax.scan(
+        generation, (state, last), jnp.arange(num_generations)
+    )
+    if has_population:
+        told = jax.tree.map(lambda leaf: leaf[1:], told)
     genomes, fitness, traits = last
     return History(rows[0], told, state, genomes, fitness, traits, rows[1])
+
+
+def _zeros(shapes: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 @functools.partial(jax.jit, static_argnames=("search", "task", "num_generations", "options"))

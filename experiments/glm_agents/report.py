@@ -152,10 +152,9 @@ def draw_evolution(found: Results, out: Path) -> Path:
                     places = number + np.linspace(-0.2, 0.2, len(values))
                     axis.plot(values, places, "o", color=color, markersize=3)
         shown = axis is axes[0][0]
-        names = [name.replace("`", "") for name in rows] if shown else []
         axis.set(title=TITLES[environment], xlabel="return")
         axis.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
-        axis.set_yticklabels(names if shown else [""] * len(rows))
+        axis.set_yticklabels(list(rows) if shown else [""] * len(rows))
     figures.legend_below(
         figure, [("while learning", "o", "#D55E00"), ("acting", "o", "#0072B2")], 2
     )

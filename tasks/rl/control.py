@@ -20,7 +20,7 @@ from tasks.base import check_points
 from tasks.rl.environments import ENVIRONMENTS, Environment
 from tasks.rl.episodes import Statistics, Tally
 from tasks.rl.policies import MLP, act, parameter_spec, start
-from tasks.rl.simulator import gymnax, simulator
+from tasks.rl.simulator import require, simulator
 
 
 @dataclass(frozen=True)
@@ -205,14 +205,14 @@ def control(
 
     Raises:
         ValueError: for an unknown environment, fewer than one episode or step.
-        ImportError: without gymnax, with the command that installs it.
+        ImportError: without gymnax, or MJX for the swimmer, with the command that installs it.
     """
     if environment not in ENVIRONMENTS:
         raise ValueError(
             f"environment: expected one of {', '.join(ENVIRONMENTS)}; got {environment!r}"
         )
-    gymnax()
     place = ENVIRONMENTS[environment]
+    require(place)
     if max_steps is not None:
         place = dataclasses.replace(place, max_steps=max_steps)
     if policy is None:

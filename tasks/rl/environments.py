@@ -1,6 +1,6 @@
 """The environments: what a policy sees and does in them, and what an episode is reduced to.
 
-Descriptions only: `tasks.rl.roll_out` runs them in gymnax, `tasks.rl.host` in Gymnasium.
+Descriptions only: `tasks.rl.simulator` runs them inside jit, `tasks.rl.host` in Gymnasium.
 
 Shape letters: O observation, A outputs of a policy.
 
@@ -102,7 +102,7 @@ class Environment:
 
 
 def _first(observation: Array, action: Array) -> Array:
-    """The first observation: a cart's position; cos(angle) of a pendulum, 1 when upright."""
+    """The first observation: a cart's position, cos(angle) of a pendulum, a swimmer's heading."""
     del action
     return observation[..., 0]
 
@@ -163,6 +163,18 @@ def _any_direction(observation: Array, action: Array) -> Array:
 def _squared_force(observation: Array, action: Array) -> Array:
     """Square of the only component of a continuous action."""
     return _force(observation, action) ** 2
+
+
+def _mean_square(observation: Array, action: Array) -> Array:
+    """Mean square of the components of a continuous action."""
+    del observation
+    return jnp.mean(action**2, axis=-1)
+
+
+def _sideways(observation: Array, action: Array) -> Array:
+    """Speed of the swimmer along y."""
+    del action
+    return observation[..., 4]
 
 
 def _acts(observation: Array, action: Array) -> Array:
@@ -267,6 +279,20 @@ ENVIRONMENTS: dict[str, Environment] = {
         ranges=((0.0, 9.0), (0.0, 9.0)),
         draws="steps",
         traits=(Trait("final_position", _from_start, "final"),),
+    ),
+    # Joints go as far as their limits of 100 degrees, the rest about as far as good swimmers do.
+    "swimmer": Environment(
+        "Swimmer-v5",
+        (8,),
+        2,
+        max_steps=1000,
+        ranges=(*((-1.75, 1.75),) * 3, *((-1.0, 1.0),) * 2, *((-5.0, 5.0),) * 3),
+        action_limit=1.0,
+        traits=(
+            Trait("mean_sideways", _sideways, "mean"),
+            Trait("final_heading", _first, "final"),
+            Trait("energy", _mean_square, "mean"),
+        ),
     ),
     "minatar_breakout": _minatar("Breakout", 4, 3),
     "minatar_asterix": _minatar("Asterix", 4, 5, draws="steps"),

@@ -1,4 +1,4 @@
-"""Environments inside jit: gymnax's, and our own. The only file that imports gymnax.
+"""Environments inside jit: gymnax's, and others. The only file that imports gymnax.
 
 Reference: https://github.com/RobertTLange/gymnax, 1.0.1.
 """
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tasks.rl import gridworld
+from tasks.rl import gridworld, swimmer
 from tasks.rl.environments import Environment
 
 
@@ -53,7 +53,18 @@ MENDS: dict[str, Callable[[Any, Any], Any]] = {"MountainCarContinuous-v0": _stop
 
 
 # What gymnax lacks, by the name of the environment.
-OWN = {"Gridworld": Simulator(gridworld.reset, gridworld.step)}
+OWN = {
+    "Gridworld": Simulator(gridworld.reset, gridworld.step),
+    "Swimmer-v5": Simulator(swimmer.reset, swimmer.step),
+}
+
+
+def require(environment: Environment) -> None:
+    """Raise an ImportError, with the install command, without what an environment needs."""
+    if environment.name == "Swimmer-v5":
+        swimmer.packages()
+    else:
+        gymnax()
 
 
 def simulator(environment: Environment) -> Simulator:

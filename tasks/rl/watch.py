@@ -235,6 +235,19 @@ def _gridworld(draw: "ImageDraw", observation: np.ndarray) -> None:
     _disc(draw, ((column + 0.5) * cell, (row + 0.5) * cell), cell / 3, _BODY)
 
 
+def _swimmer(draw: "ImageDraw", observation: np.ndarray) -> None:
+    """Three links of length 1 from above, the first one's tip, which leads, in the middle."""
+    angle, scale, ground = 0.0, 90.0, _HEIGHT / 2
+    point = (0.0, 0.0)
+    for turn, color in zip(observation[:3].tolist(), (_ACCENT, _BODY, _BODY), strict=True):
+        angle += turn
+        after = point[0] - math.cos(angle), point[1] - math.sin(angle)
+        ends = *_at(*point, scale, ground), *_at(*after, scale, ground)
+        draw.line(ends, fill=color, width=16)
+        _disc(draw, ends[2:], 8, _INK)
+        point = after
+
+
 def _planes(draw: "ImageDraw", planes: np.ndarray) -> None:
     """MinAtar: a colour a plane, the last ones on top."""
     for row, column, plane in np.argwhere(planes > 0).tolist():
@@ -249,4 +262,5 @@ _DRAWERS: dict[str, Drawer] = {
     "MountainCarContinuous-v0": _mountain_car,
     "Pendulum-v1": _pendulum,
     "Gridworld": _gridworld,
+    "Swimmer-v5": _swimmer,
 }

@@ -1,5 +1,8 @@
 """What every registered task must do. One population shape throughout: a compilation each."""
 
+import functools
+import pathlib
+import re
 from typing import Any
 
 import jax
@@ -16,6 +19,9 @@ AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least e
 
 SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
 NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax")}
+NEEDS["swimmer"] = "mujoco"
+SLOW = ("swimmer",)  # half a minute to compile
+DOCUMENTED = "ripples"  # not registered: the example of docs/new-task.md
 
 # Short episodes and few of them: whole games of MinAtar would take minutes here.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -32,12 +38,34 @@ ROUNDING = {
 }
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@functools.cache
+def documented():
+    """The class that docs/new-task.md defines."""
+    page = pathlib.Path(__file__).parents[2] / "docs" / "new-task.md"
+    block = re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert block is not None
+    namespace: dict[str, Any] = {"__name__": "new_task"}
+    exec(block.group(1), namespace)
+    return namespace["Ripples"]
+
+
+def build(name):
+    factory = documented() if name == DOCUMENTED else TASKS[name]
+    return factory(**OPTIONS.get(name, {}))
+
+
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+    for name in (*TASKS, DOCUMENTED)
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def task(request):
     for family, package in NEEDS.items():
         if request.param.startswith(family):
             pytest.importorskip(package)
-    return make(request.param, **OPTIONS.get(request.param, {}))
+    return build(request.param)
 
 
 def genomes_of(task, points=None, seed=0):
@@ -128,7 +156,7 @@ def test_finite_genomes_never_give_nan(task):
 
 def test_is_a_value_and_compiles_once(task, request):
     name = request.node.callspec.params["task"]
-    twin = make(name, **OPTIONS.get(name, {}))
+    twin = build(name)
     assert twin is not task
     assert twin == task
     assert hash(twin) == hash(task)
@@ -155,7 +183,7 @@ def test_wrong_shape_names_argument_expected_and_got(task, wrong):
 
 
 def test_registered_names_are_all_different_tasks():
-    tasks = [make(name) for name in TASKS if not name.startswith("bbob_")]
+    tasks = [make(name) for name in TASKS if not name.startswith("bbob_") and name not in SLOW]
     assert len(set(tasks)) == len(tasks)
 
 

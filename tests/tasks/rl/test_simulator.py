@@ -160,7 +160,7 @@ def test_float32_stays_with_gymnasium_for_an_episode(name, rng):
             break
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "swimmer"])
 def test_what_is_random_is_what_the_environment_says(name):
     environment = ENVIRONMENTS[name]
     reset, step = simulator(environment)
