@@ -116,7 +116,7 @@ def relative(config: Config, hidden: int, keys: Array) -> Results:
 
 
 def evolved(config: Config, method: tuple[str, str, int], keys: Array) -> Results:
-    """A small quine evolved; the errors of the best of the last population."""
+    """A small quine evolved; the errors of the best that was found."""
     name, fitness, num_generations = method
     task = quine(config.evolved_hidden, fitness)
     if name == "cma_es":
@@ -126,9 +126,7 @@ def evolved(config: Config, method: tuple[str, str, int], keys: Array) -> Result
         params = search.default_params
     measure = generations.Measures(cell_size=None, optima=())
     history = generations.run(search, task, keys, num_generations, params, measure=measure)
-    best = np.asarray(history.fitness).argmin(axis=1)
-    genomes = jnp.asarray(np.asarray(history.genomes)[np.arange(len(best)), best])
-    weights = task.scaling * genomes
+    weights = task.scaling * history.state.best_solution
     found = jax.vmap(task.network.errors)(weights)
     lowest = np.minimum.accumulate(np.asarray(history.metrics["best_fitness"]), axis=1)
     return {

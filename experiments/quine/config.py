@@ -34,15 +34,13 @@ class Config:
     methods: tuple[tuple[str, str, float, int, bool], ...] = (
         ("Adamax", "adamax", 2e-3, 100, False),
         ("SGD", "sgd", 1e-2, 10, False),
-        ("momentum", "momentum", 1e-2, 10, False),
-        ("Adam", "adam", 1e-3, 10, False),
         ("regeneration, Adamax", "adamax", 2e-3, 10, True),
         ("regeneration, SGD", "sgd", 1e-2, 10, True),
     )
     batch_size: int = 10
     climbing_stds: tuple[float, ...] = (1e-4,)
-    climbing_epochs: int = 2
-    auxiliary_epochs: int = 10
+    climbing_epochs: int = 1
+    auxiliary_epochs: int = 8
     auxiliary_rate: float = 2e-3
     relative_sizes: tuple[int, ...] = (4, 16)
     relative_steps: int = 1000
@@ -50,9 +48,9 @@ class Config:
     relative_scale: float = 3**0.5
     evolved_hidden: int = 4
     evolved: tuple[tuple[str, str, int], ...] = (
-        ("niching", "relative", 1000),
-        ("cma_es", "relative", 1000),
-        ("cma_es", "absolute", 1000),
+        ("niching", "relative", 500),
+        ("cma_es", "relative", 500),
+        ("cma_es", "absolute", 100),
     )
     population_size: int = 64
     generations_copied: int = 10
@@ -65,7 +63,7 @@ SMOKE = Config(
         ("Adamax", "adamax", 2e-3, 2, False),
         ("regeneration, SGD", "sgd", 1e-2, 2, True),
     ),
-    climbing_epochs=1,
+    climbing_stds=(1e-3,),
     auxiliary_epochs=1,
     relative_sizes=(2,),
     relative_steps=3,

@@ -25,12 +25,12 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     found = record.results
     keys = chunks.repetition_keys(config.seed, config.repetitions)
     parts = (config.evolved, config.relative_sizes, config.methods, config.climbing_stds)
-    progress.begin(sum(map(len, parts)) + 1, "evolution")
+    progress.begin(sum(map(len, parts)) + 1, "vanilla")
     for name, function, settings in (
-        ("evolved", cases.evolved, config.evolved),
-        ("relative", cases.relative, config.relative_sizes),
         ("vanilla", cases.vanilla, config.methods),
         ("vanilla", cases.climbing, config.climbing_stds),
+        ("evolved", cases.evolved, config.evolved),
+        ("relative", cases.relative, config.relative_sizes),
     ):
         progress.describe(name)
         for setting in settings:
