@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ def limit(config: Config) -> list[Results]:
     rows = []
     for num_goals in config.limit_goals:
         goals = 1 + np.random.default_rng(config.seed).integers(0, num_goals, config.limit_agents)
-        seconds = []
+        value, seconds = 0.0, []
         for _ in range(4):
             start = time.perf_counter()
             value = float(misalignment(goals))
@@ -79,7 +80,9 @@ def simulations(config: Config) -> Results:
     def even(num_goals: int) -> np.ndarray:
         return np.full(num_goals, 1 / num_goals)
 
-    def over(x: list[float], values: list[np.ndarray], areas: int, wanted: list[float]) -> Results:
+    def over(
+        x: Sequence[float], values: list[np.ndarray], areas: int, wanted: list[float]
+    ) -> Results:
         means = np.stack([one[:, :areas].mean(axis=1) for one in values], axis=1)
         return {"x": x, **statistics.curve(means), "expected": wanted}
 
@@ -160,11 +163,17 @@ def evolve(config: Config, keys: Array) -> tuple[list[Results], np.ndarray]:
     """
     tasks = landscapes(config)
     search = diffevo.NichingDiffusionEvolution(config.population_size, tasks[0].solution)
-    which = jnp.arange(len(tasks))
-    cares = jnp.asarray(config.cares)
-    genomes, best = _search(search, tasks, which, cares, keys, config.num_generations)
-    polished = _descend(config, tasks, which, cares, jax.random.key(config.seed))
-    best, polished = np.asarray(best), np.asarray(polished)
+    shape = len(tasks), len(config.cares)
+    which, number, repetition = np.indices((*shape, len(keys))).reshape(3, -1)
+    cares = jnp.asarray(config.cares)[number]
+    found = _search(search, tasks, which, cares, keys[repetition], config.num_generations)
+    genomes, best = (np.asarray(x).reshape(*shape, len(keys), -1) for x in found)
+    which, number, start = np.indices((*shape, config.polish_starts)).reshape(3, -1)
+    starts = jax.random.normal(
+        jax.random.key(config.seed), (config.polish_starts, tasks[0].num_dims)
+    )
+    cares = jnp.asarray(config.cares)[number]
+    polished = np.asarray(_descend(config, tasks, which, cares, starts[start])).reshape(*shape, -1)
     rows = []
     for index, task in enumerate(tasks):
         compared = pure(config, task)
@@ -196,7 +205,7 @@ def evolve(config: Config, keys: Array) -> tuple[list[Results], np.ndarray]:
                 }
             )
         rows.append(row)
-    return rows, np.asarray(genomes)
+    return rows, genomes
 
 
 @functools.partial(jax.jit, static_argnames=("search", "tasks", "num_generations"))
@@ -208,45 +217,38 @@ def _search(
     keys: Array,
     num_generations: int,
 ) -> tuple[Array, Array]:
-    """Best genomes (L, C, R, D) and best fitness so far (L, C, R, generations)."""
+    """Best genomes (B, D) and best fitness so far (B, generations) of runs b of all kinds."""
     measure = generations.Measures(cell_size=None, optima=())
 
     def one(which: Array, care: Array, key: Array) -> tuple[Array, Array]:
         task = Chosen(tasks, which, care)
         history = generations.run_one(search, task, key, num_generations, measure=measure)
-        best = jax.lax.cummin(history.metrics["best_fitness"])
-        return history.state.best_solution, best
+        return history.state.best_solution, jax.lax.cummin(history.metrics["best_fitness"])
 
-    over_keys = jax.vmap(one, (None, None, 0))
-    return jax.vmap(jax.vmap(over_keys, (None, 0, None)), (0, None, None))(which, cares, keys)
+    return jax.vmap(one)(which, cares, keys)
 
 
 @functools.partial(jax.jit, static_argnames=("config", "tasks"))
 def _descend(
-    config: Config, tasks: tuple[Compromise, ...], which: Array, cares: Array, key: Array
+    config: Config, tasks: tuple[Compromise, ...], which: Array, cares: Array, starts: Array
 ) -> Array:
-    """Fitness (L, C, starts) after Adam from random genomes, its rate falling by a cosine."""
+    """Fitness (B,) after Adam from genomes (B, D), its rate falling by a cosine."""
     rate = optax.cosine_decay_schedule(config.polish_rate, config.polish_steps)
     optimizer = optax.adam(rate)
-    starts = jax.random.normal(key, (config.polish_starts, tasks[0].num_dims))
 
-    def one(which: Array, care: Array, genome: Array) -> Array:
-        task = Chosen(tasks, which, care)
+    def fitness(genomes: Array) -> Array:
+        one = jax.vmap(lambda which, care, genome: Chosen(tasks, which, care)(genome[None])[0])
+        return one(which, cares, genomes)
 
-        def fitness(genome: Array) -> Array:
-            return task(genome[None])[0]
+    def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+        genomes, state = carry
+        gradient = jax.grad(lambda genomes: jnp.sum(fitness(genomes)))(genomes)
+        updates, state = optimizer.update(gradient, state)
+        return (optax.apply_updates(genomes, updates), state), None
 
-        def step(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
-            genome, state = carry
-            updates, state = optimizer.update(jax.grad(fitness)(genome), state)
-            return (optax.apply_updates(genome, updates), state), None
-
-        carry = (genome, optimizer.init(genome))
-        (genome, _), _ = jax.lax.scan(step, carry, None, length=config.polish_steps)
-        return fitness(genome)
-
-    over_starts = jax.vmap(one, (None, None, 0))
-    return jax.vmap(jax.vmap(over_starts, (None, 0, None)), (0, None, None))(which, cares, starts)
+    carry = (starts, optimizer.init(starts))
+    (genomes, _), _ = jax.lax.scan(step, carry, None, length=config.polish_steps)
+    return fitness(genomes)
 
 
 @dataclass(frozen=True)
@@ -288,8 +290,15 @@ def favour(config: Config, keys: Array) -> list[Results]:
         buffer_size=config.buffer_size,
     )
     rows = []
-    populations, worst, favours = (
-        np.asarray(part) for part in _favour(config, search, tasks, jnp.arange(len(tasks)), keys)
+    which, repetition = np.indices((len(tasks), len(keys))).reshape(2, -1)
+    states = _favour(config, search, tasks, which, keys[repetition])
+    asked = [
+        _ask(config, search, tasks, which, keys[repetition], states, jnp.asarray(group))
+        for group in range(-1, num_groups)
+    ]
+    population, worst, favours = (
+        np.stack(part, axis=1).reshape(len(tasks), len(keys), 1 + num_groups, *part[0].shape[1:])
+        for part in zip(*jax.tree.map(np.asarray, asked), strict=True)
     )
     for index, task in enumerate(tasks):
         names = task.case.groups
@@ -304,7 +313,7 @@ def favour(config: Config, keys: Array) -> list[Results]:
                 "asked": [
                     {
                         "group": "nobody" if row == 0 else names[row - 1],
-                        "population": statistics.summarize(populations[index][:, row].mean(axis=1)),
+                        "population": statistics.summarize(population[index][:, row].mean(axis=1)),
                         "worst_off": statistics.summarize(worst[index][:, row].mean(axis=1)),
                         "advantages": [
                             statistics.summarize(advantage[:, row, group])
@@ -335,53 +344,55 @@ def _favour(
     tasks: tuple[Compromise, ...],
     which: Array,
     keys: Array,
-) -> tuple[Array, Array, Array]:
-    """Population, worst off (L, R, 1 + G, S) and advantages (L, R, 1 + G, S, G) of samples."""
-    num_groups = len(search.conditions)
+) -> Any:
+    """States (B, ...) of runs that favour one group after the other, fitted once more."""
     params = search.default_params
     longer = dataclasses.replace(search, training=Training(config.final_epochs, config.batch_size))
 
-    def one(which: Array, key: Array) -> tuple[Array, Array, Array]:
-        task = Chosen(tasks, which, jnp.asarray(0.5))
+    def one(which: Array, key: Array) -> Any:
         history = generations.run_one(
             search,
-            task,
+            Chosen(tasks, which, jnp.asarray(0.5)),
             key,
             config.charles_generations,
             params,
             params_at=Favouring(1.0),
             measure=generations.Measures(cell_size=None, optima=()),
         )
-        state = longer.fit(jax.random.fold_in(key, _FIT), history.state, params)
+        return longer.fit(jax.random.fold_in(key, _FIT), history.state, params)
+
+    return jax.vmap(one)(which, keys)
+
+
+@functools.partial(jax.jit, static_argnames=("config", "search", "tasks"))
+def _ask(
+    config: Config,
+    search: diffevo.CharlesD,
+    tasks: tuple[Compromise, ...],
+    which: Array,
+    keys: Array,
+    states: Any,
+    group: Array,
+) -> tuple[Array, Array, Array]:
+    """Population, worst off (B, S) and advantages (B, S, G) of samples for a group; -1 is none."""
+    names = [trait for condition in search.conditions for trait in condition.reported]
+    params = search.default_params
+    params = params.replace(scales=jnp.full_like(params.scales, config.scale))
+
+    def one(which: Array, key: Array, state: Any) -> tuple[Array, Array, Array]:
         memory = state.memory
-        wanted = jnp.stack(
-            [
-                jnp.nanquantile(
-                    jnp.where(memory.filled, memory.traits[f"favours_{g}"].reshape(-1), jnp.nan),
-                    config.asked,
-                )
-                for g in range(num_groups)
-            ]
+        seen = jnp.stack([memory.traits[name].reshape(-1) for name in names])
+        wanted = jnp.nanquantile(jnp.where(memory.filled, seen, jnp.nan), config.asked, axis=1)
+        targets = jnp.where(jnp.arange(len(names)) == group, wanted, jnp.nan)
+        key = jax.random.fold_in(key, _SAMPLE)
+        drawn = search.sample(
+            key, state, params, config.num_samples, targets=tuple(targets[:, None])
         )
-        chosen = jnp.eye(1 + num_groups, dtype=bool)[:, 1:]
-        targets = jnp.where(chosen, wanted[None], jnp.nan)  # (1 + G, G)
-        scaled = params.replace(scales=jnp.full_like(params.scales, config.scale))
+        _, traits = Chosen(tasks, which, jnp.asarray(0.5)).evaluate(drawn, key)
+        advantages = jnp.stack([traits[name] for name in names], axis=1)
+        return traits["population"], traits["worst_off"], advantages
 
-        def ask(targets: Array) -> tuple[Array, Array, Array]:
-            genomes = search.sample(
-                jax.random.fold_in(key, _SAMPLE),
-                state,
-                scaled,
-                config.num_samples,
-                targets=tuple(targets[:, None]),
-            )
-            _, traits = task.evaluate(genomes, key)
-            advantages = [traits[f"favours_{g}"] for g in range(num_groups)]
-            return traits["population"], traits["worst_off"], jnp.stack(advantages, axis=1)
-
-        return jax.vmap(ask)(targets)
-
-    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(which, keys)
+    return jax.vmap(one)(which, keys, states)
 
 
 def examples(config: Config, genomes: np.ndarray) -> list[Results]:

@@ -26,12 +26,13 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     keys = chunks.repetition_keys(config.seed, config.repetitions)
     parts = (config.evolved, config.relative_sizes, config.methods, config.climbing_stds)
     progress.begin(sum(map(len, parts)) + 1, "vanilla")
-    for name, function, settings in (
+    kinds: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
         ("vanilla", cases.vanilla, config.methods),
         ("vanilla", cases.climbing, config.climbing_stds),
         ("evolved", cases.evolved, config.evolved),
         ("relative", cases.relative, config.relative_sizes),
-    ):
+    )
+    for name, function, settings in kinds:
         progress.describe(name)
         for setting in settings:
             found.setdefault(name, []).append(function(config, setting, keys))

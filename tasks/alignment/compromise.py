@@ -26,7 +26,7 @@ Reference: the measure is of arXiv 2406.04231; policies and the task are ours.
 
 import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -183,7 +183,7 @@ class Compromise:
         return Policy(*map(jnp.asarray, (chosen, chosen[..., :k], rows)))
 
 
-def compromise(case: str = "moderation", care: float = 0.5, **options: float) -> Compromise:
+def compromise(case: str = "moderation", care: float = 0.5, **options: Any) -> Compromise:
     """A task of one of the case studies.
 
     Args:

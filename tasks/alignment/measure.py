@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 MEANS = ("geometric", "arithmetic", "harmonic", "min", "max", "none")
 

@@ -221,12 +221,13 @@ def fit_relative(
         found = _errors(network, weights, inputs)
         return found.relative, found
 
-    def step(carry: tuple[Array, optax.OptState], number: Array) -> tuple:
+    def step(carry: tuple[optax.Params, optax.OptState], number: Array) -> tuple:
         weights, state = carry
         gradient, found = jax.grad(relative, has_aux=True)(weights)
         updates, state = optimizer.update(gradient, state, weights)
         rate = learning_rate * (1 + jnp.cos(jnp.pi * number / num_steps)) / 2
-        return (weights - rate * updates, state), found
+        updates = jax.tree.map(lambda update: -rate * update, updates)
+        return (optax.apply_updates(weights, updates), state), found
 
     start = (weights, optimizer.init(weights))
     (weights, _), found = jax.lax.scan(step, start, jnp.arange(num_steps))

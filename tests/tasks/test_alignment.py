@@ -53,8 +53,8 @@ def random_conflict(rng, num_goals, num_areas=1):
 
 @pytest.mark.parametrize("mean", MEANS)
 @settings(max_examples=4, deadline=None)
-@given(seed=st.integers(0, 2**31), size=st.sampled_from([2, 12]))
-def test_counting_goals_is_all_pairs(mean, seed, size):
+@given(seed=st.integers(0, 2**31))
+def test_counting_goals_is_all_pairs(mean, seed, size=9):
     rng = np.random.default_rng(seed)
     goals = rng.integers(0, 5, size)
     weights = rng.choice([0.0, 1e-7, 1e-3, 0.3, 1.0, rng.uniform()], size)
@@ -206,9 +206,8 @@ def test_outcomes_are_those_of_as_many_agents(case):
         goals.append(np.concatenate([*held, machines]))
         own = np.array(case.weights)[:, area][group_of]
         strengths.append(np.concatenate([own, np.full(half, weights[area])]))
-    each = jax.vmap(strain)(
-        *map(jnp.asarray, (np.array(goals), np.array(strengths), np.array(conflicts)))
-    )
+    tables = map(jnp.asarray, (np.array(goals), np.array(strengths), np.array(conflicts)))
+    each = jax.vmap(lambda *area: strain(*area[:3]))(*tables)
     each = np.asarray(each).mean(axis=0)
     assert float(outcome.population[0]) == pytest.approx(each.mean(), rel=1e-4)
     for group in range(len(case.groups)):
@@ -241,7 +240,10 @@ def test_weights_keep_to_floor_and_mean():
     np.testing.assert_allclose(weights.mean(axis=1), 0.5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [name if name == "vehicle" else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_descent_beats_the_best_pure_goal_and_traits_agree(case):
     task = compromise(case, care=0.0)
     pure = task.fitness(task.outcome(task.pure_policies()))

@@ -74,7 +74,8 @@ def test_answers_are_the_formulas(data):
 def test_the_papers_size_and_start():
     network = QuineNetwork()
     assert network.num_weights == 20_100
-    found = [float(network.errors(network.initial(jax.random.key(seed))).sse) for seed in range(4)]
+    measure = jax.jit(network.errors)
+    found = [float(measure(network.initial(jax.random.key(seed))).sse) for seed in range(4)]
     assert 80 < np.mean(found) < 100  # the paper's is 90.16
 
 
@@ -120,6 +121,7 @@ def test_one_step_is_the_gradient_of_the_published_loss(key):
     np.testing.assert_allclose(trained, wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_images_are_learned(data, key):
     weights = SEEING.initial(jax.random.key(3))
     training = Training(num_epochs=30, learning_rate=1e-2, batch_size=6, temperature=0.1)
@@ -154,10 +156,11 @@ def test_the_task_has_the_networks_errors():
     task = quine(4)
     genomes = jax.random.normal(jax.random.key(0), (5, task.num_dims))
     fitness, traits = task.evaluate(genomes, jax.random.key(0))
-    for row in range(5):
-        one = task.network.errors(task.scaling * genomes[row])
-        assert float(fitness[row]) == pytest.approx(float(one.relative), rel=1e-4)
-        assert float(traits["sse"][row]) == pytest.approx(float(one.sse), rel=1e-4)
+    for row in range(2):
+        weights = np.asarray(task.scaling * genomes[row], np.float64)
+        sse = np.sum((plain(task.network, weights)[:, 0] - weights) ** 2)
+        assert float(fitness[row]) == pytest.approx(sse / np.sum(weights**2), rel=1e-4)
+        assert float(traits["sse"][row]) == pytest.approx(sse, rel=1e-4)
     np.testing.assert_allclose(quine(4, "absolute")(genomes), traits["sse"], rtol=1e-5)
     assert quine(4)(jnp.zeros((1, 36)))[0] == 1
 
@@ -187,7 +190,7 @@ def test_bad_input_names_what_is_wrong(data, key):
         ("task", -0.1),
     ):
         with pytest.raises(ValueError, match=f"{name}: expected .*{value}"):
-            Training(**{name: value})
+            dataclasses.replace(Training(), **{name: value})
     weights = SMALL.initial(key)
     with pytest.raises(ValueError, match="batch_size: expected at most 78, got 100"):
         train(SMALL, Training(batch_size=100), key, weights)
