@@ -54,7 +54,8 @@ def random_conflict(rng, num_goals, num_areas=1):
 @pytest.mark.parametrize("mean", MEANS)
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**31))
-def test_counting_goals_is_all_pairs(mean, seed, size=9):
+def test_counting_goals_is_all_pairs(mean, seed):
+    size = 9
     rng = np.random.default_rng(seed)
     goals = rng.integers(0, 5, size)
     weights = rng.choice([0.0, 1e-7, 1e-3, 0.3, 1.0, rng.uniform()], size)
@@ -242,7 +243,7 @@ def test_weights_keep_to_floor_and_mean():
 
 @pytest.mark.parametrize(
     "case",
-    [name if name == "vehicle" else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+    [pytest.param(name, marks=pytest.mark.slow if name == "moderation" else ()) for name in CASES],
 )
 def test_descent_beats_the_best_pure_goal_and_traits_agree(case):
     task = compromise(case, care=0.0)
