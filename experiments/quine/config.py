@@ -33,7 +33,9 @@ class Config:
     hidden: int = 100
     methods: tuple[tuple[str, str, float, int, bool], ...] = (
         ("Adamax", "adamax", 2e-3, 100, False),
+        ("Adamax, slow", "adamax", 5e-4, 40, False),
         ("SGD", "sgd", 1e-2, 10, False),
+        ("momentum", "momentum", 3e-2, 60, False),
         ("regeneration, Adamax", "adamax", 2e-3, 10, True),
         ("regeneration, SGD", "sgd", 1e-2, 10, True),
     )

@@ -1,5 +1,6 @@
 """Runs the vanilla quine, the auxiliary one, the small ones, one after the other."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,21 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     record = results.Record(out / "quine.json", "quine", config, seed=config.seed)
     found = record.results
     keys = chunks.repetition_keys(config.seed, config.repetitions)
-    parts = (config.evolved, config.relative_sizes, config.methods, config.climbing_stds)
-    progress.begin(sum(map(len, parts)) + 1, "vanilla")
-    kinds: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
-        ("vanilla", cases.vanilla, config.methods),
-        ("vanilla", cases.climbing, config.climbing_stds),
-        ("evolved", cases.evolved, config.evolved),
-        ("relative", cases.relative, config.relative_sizes),
-    )
-    for name, function, settings in kinds:
+    jobs = [
+        *(("vanilla", partial(cases.vanilla, config, one, keys)) for one in config.methods),
+        *(("vanilla", partial(cases.climbing, config, one, keys)) for one in config.climbing_stds),
+        *(("evolved", partial(cases.evolved, config, one, keys)) for one in config.evolved),
+        *(
+            ("relative", partial(cases.relative, config, one, keys))
+            for one in config.relative_sizes
+        ),
+    ]
+    progress.begin(len(jobs) + 1)
+    for name, job in jobs:
         progress.describe(name)
-        for setting in settings:
-            found.setdefault(name, []).append(function(config, setting, keys))
-            record.save()
-            progress.advance()
+        found.setdefault(name, []).append(job())
+        record.save()
+        progress.advance()
     progress.describe("auxiliary")
     found["auxiliary"] = cases.auxiliary(config, keys)
     progress.advance()

@@ -71,6 +71,7 @@ def test_answers_are_the_formulas(data):
         assert float(found.r2) == pytest.approx(r2, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_papers_size_and_start():
     network = QuineNetwork()
     assert network.num_weights == 20_100
@@ -165,6 +166,7 @@ def test_the_task_has_the_networks_errors():
     assert quine(4)(jnp.zeros((1, 36)))[0] == 1
 
 
+@pytest.mark.slow
 def test_digits_are_divided_and_scaled():
     train_set, test_set = load_digits()
     assert train_set.images.shape == (1438, 64)
