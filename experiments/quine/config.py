@@ -35,7 +35,7 @@ class Config:
         ("Adamax", "adamax", 2e-3, 100, False),
         ("Adamax, slow", "adamax", 5e-4, 40, False),
         ("SGD", "sgd", 1e-2, 10, False),
-        ("momentum", "momentum", 3e-2, 60, False),
+        ("momentum", "momentum", 6e-2, 40, False),
         ("regeneration, Adamax", "adamax", 2e-3, 10, True),
         ("regeneration, SGD", "sgd", 1e-2, 10, True),
     )
