@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tasks.alignment import CASES, compromise
 from tasks.base import Task
 from tasks.functions import (
     BBOB_FUNCTIONS,
@@ -30,6 +31,7 @@ from tasks.functions import (
     two_peaks,
     two_peaks_step,
 )
+from tasks.quine import quine
 from tasks.rl import ENVIRONMENTS, cartpole, control
 from tasks.rl.spiking_agents import spiking_agents
 
@@ -70,6 +72,9 @@ TASKS: dict[str, Callable[..., Task]] = {
     "composed_mixture": partial(composed, "mixture"),
     "lp_sphere": lp_sphere,
     "lp_rastrigin": lp_rastrigin,
+    **{f"compromise_{case}": partial(compromise, case) for case in CASES},
+    "quine": quine,
+    "quine_absolute": partial(quine, fitness="absolute"),
 }
 
 

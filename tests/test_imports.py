@@ -86,7 +86,11 @@ OPTIONAL = {
     "ray": ("diffevo/evaluators/ray",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
     "safetensors": ("tasks/rl/saved",),
-    "scikit-learn": ("experiments/mixed_spaces/problems", "diffevo/integrations/sklearn"),
+    "scikit-learn": (
+        "experiments/mixed_spaces/problems",
+        "diffevo/integrations/sklearn",
+        "tasks/quine/digits",
+    ),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
     "tensorboardX": ("diffevo/integrations/tensorboard",),

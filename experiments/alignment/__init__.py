@@ -1,0 +1,1 @@
+"""Alignment: the misalignment measure, its simulations, and evolved policies."""

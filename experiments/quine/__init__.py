@@ -1,0 +1,1 @@
+"""Quines: networks that are asked for their own weights."""
