@@ -83,8 +83,12 @@ OPTIONAL = {
     "pyarrow": ("diffevo/evaluations",),
     "ray": ("diffevo/evaluators/ray",),
     "ribs": ("experiments/common/baselines", "experiments/quality_diversity/rivals"),
-    "safetensors": ("tasks/rl/saved",),
-    "scikit-learn": ("experiments/mixed_spaces/problems", "diffevo/integrations/sklearn"),
+    "safetensors": ("tasks/parameter_file",),
+    "scikit-learn": (
+        "experiments/mixed_spaces/problems",
+        "diffevo/integrations/sklearn",
+        "tasks/lora/data",
+    ),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it
     "tensorboardX": ("diffevo/integrations/tensorboard",),

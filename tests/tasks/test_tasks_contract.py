@@ -15,7 +15,11 @@ N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
 
 SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
-NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax")}
+NEEDS = {
+    "bbob_": "evosax.problems",
+    "lora_": "sklearn",
+    **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax"),
+}
 
 # Short episodes and few of them: whole games of MinAtar would take minutes here.
 OPTIONS: dict[str, dict[str, Any]] = {
