@@ -66,6 +66,7 @@ OPTIONAL = {
         "experiments/niching/methods",
         "experiments/bbob/searches",
         "experiments/minatar_breakout/searches",
+        "experiments/lora_evolved/methods",
         "tasks/functions/bbob",
     ),
     "gymnasium": ("tasks/rl/host", "diffevo/integrations/gymnasium"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from diffevo.algorithms.base import SolutionSpec
@@ -95,13 +96,12 @@ class Classification:
     @property
     def backbone(self) -> Backbone:
         """The scaffold."""
-        return self.model.backbone(self.seed)
+        return _start(self.model, self.seed)[1]
 
     def parameters(self, genomes: Array) -> Params:
         """Parameters of genomes (..., D), each leaf with their leading axes."""
-        start = self.model.init(jax.random.key(self.seed))
         moved = self.spec.unravel(self.scaling * genomes)
-        return jax.tree.map(jnp.add, start, moved)
+        return jax.tree.map(jnp.add, _start(self.model, self.seed)[0], moved)
 
     def __call__(self, genomes: Array) -> Array:
         """The loss on the task's own batch: (N, D) -> (N,), lower is better."""
@@ -117,6 +117,17 @@ class Classification:
         images = self.images
         x, y = (images.test_x, images.test_y) if test else (images.train_x, images.train_y)
         return _measure(self, genomes, jnp.asarray(x), jnp.asarray(y), cross_entropy)
+
+
+@functools.lru_cache(maxsize=16)
+def _start(model: LowRank, seed: int) -> tuple[Params, Backbone]:
+    """Parameters before training and the scaffold, drawn now, also while a program is traced.
+
+    Else XLA would draw them while it compiles, with an interpreter.
+    """
+    with jax.ensure_compile_time_eval():
+        drawn = model.init(jax.random.key(seed)), model.backbone(seed)
+        return jax.tree.map(np.asarray, drawn)
 
 
 def _measure(

@@ -89,7 +89,14 @@ def stack(*backbones: Backbone) -> Backbone:
 
 
 @functools.partial(jax.jit, static_argnames=("model", "training"))
-def fit(model: LowRank, training: Training, data: Data, key: Array, backbones: Backbone) -> Fitted:
+def fit(
+    model: LowRank,
+    training: Training,
+    data: Data,
+    key: Array,
+    backbones: Backbone,
+    start: Params | None = None,
+) -> Fitted:
     """Train on the mean loss over S scaffolds.
 
     Args:
@@ -99,6 +106,7 @@ def fit(model: LowRank, training: Training, data: Data, key: Array, backbones: B
         key: of the first parameters, the order of the examples, dropout and new draws.
         backbones: `stack` of S scaffolds; one for ordinary training. Not used where they are drawn
             anew.
+        start: the first parameters; None draws them, ``model.init``.
 
     Returns:
         See `Fitted`.
@@ -168,7 +176,7 @@ def fit(model: LowRank, training: Training, data: Data, key: Array, backbones: B
         return (params, state, scaffolds), (jnp.mean(losses), *tests)
 
     init_key, run_key = jax.random.split(key)
-    params = model.init(init_key)
+    params = model.init(init_key) if start is None else start
     if training.resample == "batch":
         backbones = draw(init_key, training.micro_batches)
     elif training.resample == "epoch":

@@ -48,8 +48,14 @@ def summaries(value: Any) -> Iterator[dict[str, Any]]:
 # The demo is table 1 under another name, at toy size to the last number.
 SAME_AS_ANOTHER = ("demo",)
 # Half a minute and more of compilation. What they are made of is tested elsewhere: the first in
-# test_snn_conversion, the second is made of cart-pole's parts.
-TAKES_LONG = ("snn_conversion", "rl_conditional")
+# test_snn_conversion, the second is made of cart-pole's parts, the others are made of tasks.lora.
+TAKES_LONG = (
+    "snn_conversion",
+    "rl_conditional",
+    "lottalora_ladder",
+    "lora_evolved",
+    "lottalora_lm",
+)
 
 
 @pytest.mark.parametrize(
