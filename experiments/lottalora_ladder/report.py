@@ -151,7 +151,9 @@ def draw(found: Results, config: Config, path: Path) -> Path:
             ranks = _ranks(rows)
             values = [rows[rank]["relative"]["mean"] for rank in ranks]
             label = f"{_TITLES[dataset]}, {size}"
-            size_axis.plot([int(rank) for rank in ranks], values, mark, color=color, label=label)
+            size_axis.plot(
+                [int(rank) for rank in ranks], values, mark, color=color, label=label, ms=3.5
+            )
     size_axis.set(title="Sizes", ylabel="accuracy, % of full training")
     rows = found["ladder"]["digits"][config.side_size]
 
