@@ -37,7 +37,7 @@ class Config:
     num_heads: int = 4
     alpha: float = 16.0
     family: str = "fan_in"
-    epochs: int = 3
+    epochs: int = 5
     batch_size: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.1

@@ -77,8 +77,8 @@ class LowRank:
     ```
 
     Attributes:
-        module: any Flax module (linen); hashed by value. Its linear layers must not lie in a
-            lifted module (`linen.scan`, `linen.vmap`).
+        module: any Flax module (linen) that has parameters and no other collection; hashed by
+            value. Its linear layers must not lie in a lifted one (`linen.scan`, `linen.vmap`).
         input_shape: of one example.
         rank: r >= 1, at most the smaller side of every adapted layer; None trains the module as
             it is.

@@ -21,7 +21,7 @@ from tasks.lora.training import accuracy, cross_entropy
 
 MEASURES = {"cross_entropy": cross_entropy, "error": lambda *given: 1 - accuracy(*given)}
 
-# So many models at a time: their activations stay in the processor's cache.
+# On a CPU, so many models at a time: their activations stay in its cache.
 _AT_ONCE = 8
 
 
@@ -140,7 +140,8 @@ def _measure(
         logits = task.model.apply(task.parameters(genome), backbone, x)
         return measure(logits, y), accuracy(logits, y)
 
-    return jax.lax.map(one, genomes, batch_size=_AT_ONCE)
+    at_once = _AT_ONCE if jax.default_backend() == "cpu" else max(1, len(genomes))
+    return jax.lax.map(one, genomes, batch_size=at_once)
 
 
 @functools.partial(jax.jit, static_argnums=0)

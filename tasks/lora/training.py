@@ -100,7 +100,7 @@ def fit(
     """Train on the mean loss over S scaffolds.
 
     Args:
-        model: with ``rank`` None the module itself is trained.
+        model: its module's call takes ``train``; with ``rank`` None the module itself is trained.
         training: settings.
         data: labels (n,) or, if they differ from scaffold to scaffold, (S, n); likewise of tests.
         key: of the first parameters, the order of the examples, dropout and new draws.

@@ -30,7 +30,11 @@ def test_adapters_learn_the_digits(images):
     assert share == pytest.approx(float(found.accuracy[-1, 0]), abs=0.006)
 
 
-@pytest.mark.parametrize("resample", [("epoch", 1), ("batch", 4)], ids=lambda way: way[0])
+@pytest.mark.parametrize(
+    "resample",
+    [pytest.param(("epoch", 1), marks=pytest.mark.slow), ("batch", 4)],
+    ids=["epoch", "batch"],
+)
 def test_a_scaffold_that_changes_is_tested_on_new_ones(images, resample):
     training = dataclasses.replace(
         SHORT, num_epochs=2, resample=resample[0], micro_batches=resample[1]
