@@ -162,7 +162,7 @@ def clock(config: Config, network: Network) -> Results:
         return jnp.asarray(model.module.apply({"params": kernels}, x))
 
     def few(function: Any, many: Any) -> Array:
-        return jax.lax.map(function, many, batch_size=8)
+        return jax.lax.map(function, many, batch_size=16)
 
     merging = Program.of(jax.vmap(model.merge, (0, None)), params, backbone)
     kernels = merging.call()

@@ -22,7 +22,7 @@ from tasks.lora.training import accuracy, cross_entropy
 MEASURES = {"cross_entropy": cross_entropy, "error": lambda *given: 1 - accuracy(*given)}
 
 # On a CPU, so many models at a time: their activations stay in its cache.
-_AT_ONCE = 8
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
