@@ -40,7 +40,7 @@ def test_the_equation_in_numpy():
         frozen = hidden @ np.asarray(w, np.float64)
         hidden = np.maximum(beta * frozen + 2.0 / 4 * (hidden @ a @ b), 0)
     expected = hidden @ np.asarray(params["Dense_2"]["kernel"]) + params["Dense_2"]["bias"]
-    np.testing.assert_allclose(TINY.apply(params, backbone, x), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(TINY.apply)(params, backbone, x), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -95,7 +95,7 @@ def test_many_models_are_each_of_them_and_share_the_scaffold():
 
 def test_gradients_reach_all_that_is_trained_and_nothing_else():
     params, backbone, x = random_params(TINY), TINY.backbone(0), examples(TINY)
-    slopes = jax.grad(lambda p: jnp.sum(TINY.apply(p, backbone, x) ** 2))(params)
+    slopes = jax.jit(jax.grad(lambda p: jnp.sum(TINY.apply(p, backbone, x) ** 2)))(params)
     assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(slopes))
 
 

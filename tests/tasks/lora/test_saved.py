@@ -64,6 +64,7 @@ def test_it_is_small(path):
     assert path.stat().st_size < 4 * MODEL.num_trained + 2500
 
 
+@pytest.mark.slow  # of another process, most of it imports
 def test_identical_outputs_in_another_process(path, tmp_path):
     x = examples(MODEL)
     found = load(path)

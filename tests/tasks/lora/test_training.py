@@ -25,7 +25,7 @@ def test_adapters_learn_the_digits(images):
     assert found.accuracy.shape == found.test_loss.shape == (20, 1)
     assert found.train_loss[-1] < 0.5 * found.train_loss[0]
     assert found.accuracy[-1, 0] > 0.9  # of 359 images: standard error .015
-    logits = MODEL.apply(found.params, MODEL.backbone(0), images.test_x)
+    logits = jax.jit(MODEL.apply)(found.params, MODEL.backbone(0), images.test_x)
     share = np.mean(np.argmax(logits, axis=1) == images.test_y)
     assert share == pytest.approx(float(found.accuracy[-1, 0]), abs=0.006)
 
