@@ -51,7 +51,7 @@ class Config:
     fashion_sizes: tuple[str, ...] = ("tiny",)
     fashion_train: int = 10_000
     fashion_epochs: int = 20
-    fashion_rate: float = 3e-3
+    fashion_rate: float = 1e-2
     side_size: str = "tiny"
     families: tuple[str, ...] = ()
     family_rank: int = 8
