@@ -31,6 +31,7 @@ from tasks.functions import (
     two_peaks,
     two_peaks_step,
 )
+from tasks.lora.classification import digits as lora_digits
 from tasks.quine import quine
 from tasks.rl import ENVIRONMENTS, cartpole, control
 from tasks.rl.spiking_agents import spiking_agents
@@ -70,6 +71,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     **{f"cec2013_{function}": partial(cec2013, function) for function in CEC2013_FUNCTIONS},
     "composed_bowls": partial(composed, "bowls"),
     "composed_mixture": partial(composed, "mixture"),
+    "lora_digits": lora_digits,
     "lp_sphere": lp_sphere,
     "lp_rastrigin": lp_rastrigin,
     **{f"compromise_{case}": partial(compromise, case) for case in CASES},

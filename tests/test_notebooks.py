@@ -21,8 +21,7 @@ def identify(path: pathlib.Path) -> str:
 
 
 def test_there_are_notebooks() -> None:
-    numbers = [int(path.name[:2]) for path in NOTEBOOKS]
-    assert numbers == sorted(set(numbers))
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{n:02d}" for n in range(len(NOTEBOOKS))]
     assert NOTEBOOKS
 
 

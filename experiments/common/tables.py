@@ -41,3 +41,23 @@ def markdown(header: Sequence[str], rows: Rows) -> str:
 
     rule = "|---|" + "---:|" * (len(header) - 1) + "\n"
     return line(header) + rule + "".join(line(row) for row in rows)
+
+
+def document(
+    content: Mapping[str, Any], prose: str, sections: Sequence[tuple[str, Sequence[str], Rows]]
+) -> str:
+    """The Markdown file of a record: where it comes from, a paragraph, a table a section.
+
+    Args:
+        content: of the record, see `results.Record`.
+        prose: what the tables mean.
+        sections: (title, header, rows) of every table.
+    """
+    parts = [
+        f"# {content['experiment']}: results",
+        f"`{content['provenance']['command']}`, {content['provenance']['date']}, "
+        f"{content['seconds']:.0f} s. Written by the run; do not edit.",
+        prose,
+        *(f"## {title}\n\n{markdown(header, rows)}".rstrip() for title, header, rows in sections),
+    ]
+    return "\n\n".join(parts) + "\n"

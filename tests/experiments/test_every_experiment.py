@@ -49,7 +49,15 @@ def summaries(value: Any) -> Iterator[dict[str, Any]]:
 SAME_AS_ANOTHER = ("demo",)
 # Half a minute and more of compilation. What they are made of is tested elsewhere: the first in
 # test_snn_conversion, the second is made of cart-pole's parts, the others in tests/tasks.
-TAKES_LONG = ("snn_conversion", "rl_conditional", "quine", "alignment")
+TAKES_LONG = (
+    "snn_conversion",
+    "rl_conditional",
+    "quine",
+    "alignment",
+    "lottalora_ladder",
+    "lora_evolved",
+    "lottalora_lm",
+)
 
 
 @pytest.mark.parametrize(

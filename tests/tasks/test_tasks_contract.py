@@ -18,8 +18,12 @@ N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
 
 SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
-NEEDS = {"bbob_": "evosax.problems", **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax")}
-NEEDS["swimmer"] = "mujoco"
+NEEDS = {
+    "bbob_": "evosax.problems",
+    "lora_": "sklearn",
+    **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax"),
+    "swimmer": "mujoco",
+}
 SLOW = ("swimmer",)  # half a minute to compile
 DOCUMENTED = "ripples"  # not registered: the example of docs/new-task.md
 

@@ -1,0 +1,1 @@
+"""Adapters of a frozen random network evolved instead of trained."""

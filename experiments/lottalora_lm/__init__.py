@@ -1,0 +1,1 @@
+"""A small Transformer language model on a frozen random scaffold."""
