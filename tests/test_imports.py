@@ -91,7 +91,6 @@ OPTIONAL = {
         "experiments/mixed_spaces/problems",
         "diffevo/integrations/sklearn",
         "tasks/lora/data",
-        "tasks/quine/digits",
     ),
     "scipy": ("experiments/",),
     "six": (),  # gymnax imports it and does not declare it

@@ -66,12 +66,10 @@ class Chosen:
         """Fitness and traits (N,) of genomes (N, D); needs no key."""
         del key
         outcomes = [task.outcome(task.decode(genomes)) for task in self.tasks]
-        population, groups = jax.tree.map(lambda *leaves: jnp.stack(leaves)[self.which], *outcomes)
-        worst = jnp.max(groups, axis=1)
-        favours = jnp.mean(groups, axis=1, keepdims=True) - groups
-        traits = {"population": population, "worst_off": worst}
-        traits |= {f"favours_{g}": favours[:, g] for g in range(groups.shape[1])}
-        return (1 - self.care) * population + self.care * worst, traits
+        chosen = jax.tree.map(lambda *leaves: jnp.stack(leaves)[self.which], *outcomes)
+        traits = {"population": chosen.population, "worst_off": chosen.worst_off}
+        traits |= {f"favours_{g}": chosen.favours[:, g] for g in range(chosen.groups.shape[1])}
+        return chosen.fitness(self.care), traits
 
     def __call__(self, genomes: Array) -> Array:
         """Fitness (N,), lower is better."""

@@ -51,6 +51,20 @@ class Outcome(NamedTuple):
     population: Array  # (...), the misalignment of all agents
     groups: Array  # (..., G), the strain of each group of people
 
+    @property
+    def worst_off(self) -> Array:
+        """The largest strain of a group, (...)."""
+        return jnp.max(self.groups, axis=-1)
+
+    @property
+    def favours(self) -> Array:
+        """How much better off each group is than the average one, (..., G)."""
+        return jnp.mean(self.groups, axis=-1, keepdims=True) - self.groups
+
+    def fitness(self, care: float | Array) -> Array:
+        """(1 - care) population + care worst_off, (...)."""
+        return (1 - care) * self.population + care * self.worst_off
+
 
 @dataclass(frozen=True)
 class Compromise:
@@ -145,17 +159,16 @@ class Compromise:
 
     def fitness(self, outcome: Outcome) -> Array:
         """Fitness (N,) of outcomes."""
-        worst = jnp.max(outcome.groups, axis=-1)
-        return (1 - self.care) * outcome.population + self.care * worst
+        return outcome.fitness(self.care)
 
     def evaluate(self, genomes: Array, key: Array) -> tuple[Array, dict[str, Array]]:
         """Fitness (N,) and traits, each (N,), of genomes (N, D); needs no key."""
         del key
         outcome = self.outcome(self.decode(genomes))
-        favours = jnp.mean(outcome.groups, axis=-1, keepdims=True) - outcome.groups
-        traits = {"population": outcome.population, "worst_off": jnp.max(outcome.groups, axis=-1)}
+        traits = {"population": outcome.population, "worst_off": outcome.worst_off}
         traits |= {
-            f"favours_{name}": favours[:, index] for index, name in enumerate(self.case.groups)
+            f"favours_{name}": outcome.favours[:, index]
+            for index, name in enumerate(self.case.groups)
         }
         return self.fitness(outcome), traits
 

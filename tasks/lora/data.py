@@ -45,8 +45,7 @@ def digits(fold: int = 0) -> Data:
     """
     if fold not in range(5):
         raise ValueError(f"fold: expected 0 to 4, got {fold}")
-    datasets = _sklearn_datasets()
-    images, labels = datasets.load_digits(return_X_y=True)
+    images, labels = sklearn_datasets().load_digits(return_X_y=True)
     tests = np.arange(1795) % 5 == fold
     images, labels = images[:1795], labels[:1795]
     return _standardised(images[~tests], labels[~tests], images[tests], labels[tests])
@@ -91,7 +90,7 @@ def from_openml(name: str, num_train: int = 60_000) -> Data:
     Raises:
         ConnectionError: openml.org was not reached, or has no such set.
     """
-    fetch = _sklearn_datasets().fetch_openml
+    fetch = sklearn_datasets().fetch_openml
     try:
         images, labels = fetch(name, version=1, as_frame=False, return_X_y=True, parser="liac-arff")
     except OSError as error:
@@ -143,7 +142,8 @@ def load(name: str, fold: int = 0, num_train: int | None = None) -> Data:
     return digits(fold) if name == "digits" else from_folder(name, num_train)
 
 
-def _sklearn_datasets() -> Any:
+def sklearn_datasets() -> Any:
+    """``sklearn.datasets``, or an ImportError with the command that installs it."""
     try:
         from sklearn import datasets
     except ImportError as error:

@@ -1,9 +1,10 @@
-"""Scikit-learn's digits, for the auxiliary quine; the only file of this family that imports it."""
+"""Scikit-learn's digits, for the auxiliary quine."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tasks.lora.data import sklearn_datasets
 from tasks.quine.training import Digits
 
 
@@ -23,13 +24,7 @@ def load_digits(test_share: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]
     """
     if not 0 < test_share < 1:
         raise ValueError(f"test_share: expected a share in (0, 1), got {test_share}")
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise ImportError(
-            "the digits need scikit-learn: pip install 'diffevo-jax[experiments]'"
-        ) from error
-    images, labels = datasets.load_digits(return_X_y=True)
+    images, labels = sklearn_datasets().load_digits(return_X_y=True)
     order = np.asarray(jax.random.permutation(jax.random.key(seed), len(labels)))
     held_out = round(test_share * len(labels))
     images, labels = (np.asarray(part)[order] for part in (images, labels))

@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-import re
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ import pytest
 from tasks import TASKS, make
 from tasks.base import ReportingTask, TimeDependentTask, evaluate
 from tasks.rl import ENVIRONMENTS
+from tests.test_docs import code_blocks
 
 N = 32
 AT_OPTIMUM = 1e-3  # katsuura, jagged down to float32's last bit, is the least exact
@@ -46,10 +46,8 @@ ROUNDING = {
 def documented():
     """The class that docs/new-task.md defines."""
     page = pathlib.Path(__file__).parents[2] / "docs" / "new-task.md"
-    block = re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    assert block is not None
     namespace: dict[str, Any] = {"__name__": "new_task"}
-    exec(block.group(1), namespace)
+    exec(code_blocks(page)[0].code, namespace)
     return namespace["Ripples"]
 
 
