@@ -35,6 +35,7 @@ from tasks.lora.classification import digits as lora_digits
 from tasks.quine import quine
 from tasks.rl import ENVIRONMENTS, cartpole, control
 from tasks.rl.spiking_agents import spiking_agents
+from tasks.snn import evolved as snn
 
 TASKS: dict[str, Callable[..., Task]] = {
     "rosenbrock": rosenbrock,
@@ -75,6 +76,10 @@ TASKS: dict[str, Callable[..., Task]] = {
     "lp_sphere": lp_sphere,
     "lp_rastrigin": lp_rastrigin,
     **{f"compromise_{case}": partial(compromise, case) for case in CASES},
+    "snn_delays_digits": snn.delays,
+    "snn_delays_patterns": partial(snn.delays, "patterns"),
+    "snn_lattice_constants": snn.constants,
+    "snn_local_constants": partial(snn.constants, "local"),
     "quine": quine,
     "quine_absolute": partial(quine, fitness="absolute"),
 }

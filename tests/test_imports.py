@@ -41,6 +41,7 @@ EXTRAS = (
     "records",
     "report",
     "sklearn",
+    "spyx",
     "tensorboard",
     "wandb",
 )
@@ -72,10 +73,11 @@ OPTIONAL = {
     ),
     "gymnasium": ("tasks/rl/host", "diffevo/integrations/gymnasium"),
     "gymnax": ("tasks/rl/simulator",),
-    "matplotlib": ("experiments/", "diffevo/plotting"),
+    "matplotlib": ("experiments/", "diffevo/plotting", "tasks/snn/plots"),
     "mujoco-mjx": (),  # imported by its name, in tasks/rl/swimmer
     "mlflow-skinny": (),  # imported by its name, as it is not installed for development
     "nevergrad": ("experiments/runtime/sides",),
+    "nir": ("tasks/snn/export",),
     "optuna": (
         "experiments/runtime/sides",
         "experiments/mixed_spaces/methods",
@@ -90,9 +92,10 @@ OPTIONAL = {
     "scikit-learn": (
         "experiments/mixed_spaces/problems",
         "diffevo/integrations/sklearn",
-        "tasks/lora/data",
+        "tasks/images",
     ),
     "scipy": ("experiments/",),
+    "spyx": ("tasks/snn/export",),
     "six": (),  # gymnax imports it and does not declare it
     "tensorboardX": ("diffevo/integrations/tensorboard",),
     "wandb": (),  # likewise by its name

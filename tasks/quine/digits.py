@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tasks.lora.data import sklearn_datasets
+from tasks.images import sklearn_datasets
 from tasks.quine.training import Digits
 
 

@@ -21,6 +21,7 @@ SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
 NEEDS = {
     "bbob_": "evosax.problems",
     "lora_": "sklearn",
+    "snn_": "sklearn",
     **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax"),
     "swimmer": "mujoco",
 }
@@ -32,6 +33,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
     name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS
 }
 OPTIONS |= {name: {"num_steps": 40, "num_lives": 1} for name in SPIKING}
+OPTIONS |= {
+    f"snn_{kind}_constants": {
+        **{"num_filters": filters, "num_steps": 20, "num_train": 8, "num_valid": 16}
+    }
+    for kind, filters in (("lattice", 9), ("local", 2))
+}
+OPTIONS |= {
+    f"snn_delays_{data}": {"num_neurons": 10, "num_steps": 8, "longest": 8, "batch_size": 16}
+    for data in ("digits", "patterns")
+}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.
