@@ -1,0 +1,1 @@
+"""Locally connected spiking networks: accuracy over filters, and what deletion leaves."""

@@ -1,0 +1,113 @@
+"""Trains both kinds of network at every size, then deletes."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from experiments.common import chunks, competing, results, statistics
+from experiments.common.progress import Progress
+from experiments.lc_snn import report
+from experiments.lc_snn.config import Config, Data
+from tasks.images import Images
+from tasks.snn import (
+    Competitive,
+    Fields,
+    Uniform,
+    competitive,
+    lattice_map,
+    locally_connected,
+    voting,
+)
+
+VOTES = ("all", "most_spiked", "proportion", "confidence", "patches", "ngram")
+KINDS = ("local", "dense")
+DELETE: dict[str, Callable[..., competitive.Learned]] = {
+    "synapses": competitive.delete_synapses,
+    "neurons": competitive.delete_neurons,
+}
+
+
+def network(data: Data, kind: str, filters: int) -> Competitive:
+    """The locally connected network, or a dense one of as many neurons, all held down alike."""
+    fields = Fields(data.side, data.side, data.kernel, data.stride)
+    if kind == "local":
+        return locally_connected(fields, filters)
+    neurons = fields.num_locations * filters
+    return lattice_map(Fields(data.side, data.side), neurons, inhibition=Uniform())
+
+
+def learn(config: Config, data: Data, kind: str, filters: int) -> tuple[list[Any], dict[str, Any]]:
+    """What each repetition learned, and the summaries by vote."""
+
+    def draw(number: int, key: Array) -> Images:
+        del key
+        return competing.load(data.name, number, data.num_train, data.num_test)
+
+    return competing.repeat(
+        network(data, kind, filters),
+        draw,
+        chunks.repetition_keys(config.seed, data.repetitions),
+        num_epochs=data.num_epochs,
+        batch_size=data.batch_size,
+        votes=VOTES,
+        num_label=data.num_label,
+    )
+
+
+def delete(config: Config, kind: str, what: str, learned: list[Any]) -> dict[str, Any]:
+    """By the share that is lost, the accuracy of the largest networks, labelled before."""
+    data = config.digits
+    net = network(data, kind, data.filters[-1])
+    values: dict[float, list[float]] = {share: [] for share in config.deleted}
+    vote = voting.VOTES[config.vote]
+    keys = chunks.repetition_keys(config.seed, data.repetitions)
+    for number, (one, key) in enumerate(zip(learned, keys, strict=True)):
+        images = competing.load(data.name, number, data.num_train, data.num_test)
+        label, ask, lose = jax.random.split(jax.random.fold_in(key, 1), 3)
+        seen = competitive.respond(net, one, images.train_x, label)
+        voters = voting.assign(seen.counts, images.train_y, 10, net.fields.num_locations)
+        for share in config.deleted:
+            lost = DELETE[what](one, lose, share)
+            said = vote(voters, competitive.respond(net, lost, images.test_x, ask).counts)
+            values[share].append(100 * float(np.mean(np.asarray(said) == images.test_y)))
+    return {
+        str(share): statistics.summarize(found) | {"values": found}
+        for share, found in values.items()
+    }
+
+
+def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
+    """Run the study; see `experiments/README.md` for the contract."""
+    config = dataclasses.replace(
+        config, digits=dataclasses.replace(config.digits, repetitions=config.repetitions)
+    )
+    record = results.Record(out / "lc_snn.json", "lc_snn", config, seed=config.seed)
+    sets = {"digits": config.digits} | ({"fashion": config.fashion} if config.fashion else {})
+    ladder: dict[str, Any] = {}
+    record.results |= {"ladder": ladder, "deleted": {}}
+    progress.begin(sum(len(KINDS) * len(d.filters) for d in sets.values()) + 4, "ladder")
+    largest: dict[str, list[Any]] = {}
+    for name, data in sets.items():
+        for kind in KINDS:
+            for filters in data.filters:
+                progress.describe(f"{name}: {kind}, {filters} filters")
+                learned, row = learn(config, data, kind, filters)
+                ladder.setdefault(name, {}).setdefault(kind, {})[str(filters)] = row
+                if name == "digits":
+                    largest[kind] = learned
+                record.save()
+                progress.advance()
+    for kind in KINDS:
+        for what in DELETE:
+            progress.describe(f"deletion of {what}: {kind}")
+            found = delete(config, kind, what, largest[kind])
+            record.results["deleted"].setdefault(what, {})[kind] = found
+            record.save()
+            progress.advance()
+    written = [report.draw(record.results, config, out / "lc_snn.png")]
+    return record.publish(report.markdown, report.terminal, written, progress)

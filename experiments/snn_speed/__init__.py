@@ -1,0 +1,1 @@
+"""Spiking networks by the clock, beside BindsNET and spyx."""

@@ -1,0 +1,1 @@
+"""Lattice maps: inhibition over distance and over the training; voting rules."""
