@@ -1,4 +1,4 @@
-"""All weights equal, memory in the delays alone: delay STDP against evolution, on the same networks.
+"""All weights equal, memory in the delays alone: delay STDP against evolution on the same networks.
 
 The idea of arXiv 2202.07132, on digits as latencies and on patterns in time; equations ours.
 """

@@ -19,11 +19,6 @@ _NAMES = {
 }
 
 
-def _best(row: Results) -> list[float]:
-    """The values of the reading that is better on average."""
-    return max((row["labelled"], row["placed"]), key=lambda one: one["mean"])["values"]
-
-
 def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
     """(title, header, rows) of every table."""
     found = content["results"]
@@ -31,7 +26,9 @@ def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
     for dataset, ways in found["accuracy"].items():
         rows = []
         for way, row in ways.items():
-            gap = statistics.paired(_best(row), _best(ways["evolved"]))
+            gap = statistics.paired(
+                row["labelled"]["values"], ways["evolved"]["labelled"]["values"]
+            )
             beside = (
                 ""
                 if way == "evolved"
@@ -39,7 +36,7 @@ def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
             )
             cells = [interval(row[name], 1) for name in ("labelled", "placed")]
             rows.append([_NAMES[way], *cells, beside])
-        header = ["delays", "labelled", "by place", "less evolved, the better reading"]
+        header = ["delays", "labelled", "by place", "labelled, less evolved"]
         shown.append((f"{dataset}: accuracy, %".capitalize(), header, rows))
     if found["jitter"]:
         jitters = list(next(iter(found["jitter"].values())))
@@ -74,7 +71,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
     figure, axes = figures.grid(1, len(sets) + bool(found["jitter"]), 3.2, 3.0)
     for axis, (dataset, ways) in zip(axes[0], sets.items(), strict=False):
         for number, (row, color) in enumerate(zip(ways.values(), figures.COLORS, strict=False)):
-            values = _best(row)
+            values = row["labelled"]["values"]
             axis.plot([number] * len(values), values, "o", color=color, ms=4)
         axis.axhline(10, color="0.5", ls=":")
         axis.set(title=dataset.capitalize(), ylabel="accuracy, %", xticks=range(len(ways)))

@@ -76,9 +76,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
         for kind, style in (("uniform", ":"), ("growing", "--"), ("increasing", "-.")):
             height = kinds[kind][config.vote]["mean"]
             axis.axhline(height, color="0.5", ls=style, label=f"{kind}, {config.vote}")
-        axis.set(
-            title=_TITLES[dataset], xlabel="p_low, share of the training", ylabel="accuracy, %"
-        )
+        axis.set(title=_TITLES[dataset], xlabel="p_low", ylabel="accuracy, %")
     axes[0][0].legend(fontsize=5)
     sizes = [int(size) for size in found["sizes"]]
     for vote, color in zip(config.votes, figures.COLORS, strict=False):
