@@ -127,7 +127,9 @@ def standardised(images: Images) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (n, H W) and (m, H W), float32.
     """
-    train, test = (x.reshape(len(x), -1).astype(np.float32) for x in (images.train_x, images.test_x))
+    train, test = (
+        x.reshape(len(x), -1).astype(np.float32) for x in (images.train_x, images.test_x)
+    )
     mean, std = train.mean(), train.std()
     return (train - mean) / std, (test - mean) / std
 

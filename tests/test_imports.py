@@ -77,7 +77,7 @@ OPTIONAL = {
     "mujoco-mjx": (),  # imported by its name, in tasks/rl/swimmer
     "mlflow-skinny": (),  # imported by its name, as it is not installed for development
     "nevergrad": ("experiments/runtime/sides",),
-    "nir": ("tasks/snn/export",),
+    "nir": (),  # imported by its name, in tasks/snn/export, as it is not installed for development
     "optuna": (
         "experiments/runtime/sides",
         "experiments/mixed_spaces/methods",
@@ -95,7 +95,7 @@ OPTIONAL = {
         "tasks/images",
     ),
     "scipy": ("experiments/",),
-    "spyx": ("tasks/snn/export",),
+    "spyx": (),  # likewise
     "six": (),  # gymnax imports it and does not declare it
     "tensorboardX": ("diffevo/integrations/tensorboard",),
     "wandb": (),  # likewise by its name

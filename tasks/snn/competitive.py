@@ -8,9 +8,9 @@ every spike shares out the images.
 
 ```python
 data = images.unit(images.digits())
-network = lattice_map(Fields(8, 8), 400)                 # or locally_connected(Fields(8, 8, 4, 2), 40)
+network = lattice_map(Fields(8, 8), 400)     # or locally_connected(Fields(8, 8, 4, 2), 44)
 learned = train(network, init(network, key), data.train_x, key, num_epochs=3)
-scores = evaluate(network, learned, data, key)           # {"all": .9, "proportion": ...}
+scores = evaluate(network, learned, data, key)            # {"all": .9, "proportion": ...}
 ```
 
 `jax.vmap` makes populations of it: over ``learned`` and keys (seeds), or over ``network`` (its
@@ -25,9 +25,10 @@ fired; there is no pause between images, potentials start at rest; the changes o
 are made at its end (``block``); constants are for digits of 8 x 8 pixels, unless they are given.
 """
 
+import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ from tasks.images import Images
 from tasks.snn import encodings, voting
 from tasks.snn.connections import Fields
 from tasks.snn.inhibition import Inhibition, TwoLevel, Uniform, lattice_distances
-from tasks.snn.neurons import DiehlCook, rest
+from tasks.snn.neurons import DiehlCook, Number, rest
 from tasks.snn.plasticity import PairSTDP, Rule
 from tasks.snn.simulate import Learning, Record, present
 
@@ -66,11 +67,11 @@ class Competitive:
     fields: Fields = struct.field(pytree_node=False)
     num_filters: int = struct.field(pytree_node=False)
     inhibition: Inhibition
-    neuron: DiehlCook = DiehlCook(theta_plus=0.5)
-    rule: Rule = PairSTDP(1e-3, 5e-2)
-    rate: ArrayLike = 128.0
-    norm: ArrayLike = 0.15
-    tau_trace: ArrayLike = 20.0
+    neuron: DiehlCook = DiehlCook()
+    rule: Rule = PairSTDP()
+    rate: Number = 500.0
+    norm: Number = 0.1
+    tau_trace: Number = 20.0
     num_steps: int = struct.field(pytree_node=False, default=100)
     block: int | None = struct.field(pytree_node=False, default=None)
     average: bool = struct.field(pytree_node=False, default=False)
@@ -110,14 +111,40 @@ class Responses(NamedTuple):
     order: Array
 
 
-def lattice_map(fields: Fields, num_neurons: int = 400, **constants) -> Competitive:
-    """LM-SNN: a lattice of neurons that see the whole image, with two levels of inhibition."""
-    return Competitive(fields, num_neurons, **{"inhibition": TwoLevel()} | constants)
+def lattice_map(fields: Fields, num_neurons: int = 400, **constants: Any) -> Competitive:
+    """LM-SNN: a lattice of neurons that see the whole image, with two levels of inhibition.
+
+    The higher level is mild, so that several neurons speak for an image, and can vote.
+
+    Args:
+        fields: without kernel.
+        num_neurons: F.
+        constants: fields of `Competitive`; else what was tried out on digits of 8 x 8 pixels.
+    """
+    defaults: dict[str, Any] = {
+        "inhibition": TwoLevel(low=1.0, high=10.0, share_low=0.1),
+        "neuron": DiehlCook(theta_plus=0.5),
+        "rule": PairSTDP(1e-3, 5e-2),
+        "norm": 0.1,
+    }
+    return Competitive(fields, num_neurons, **(defaults | constants))
 
 
-def locally_connected(fields: Fields, num_filters: int = 25, **constants) -> Competitive:
-    """LC-SNN: at each location filters that compete with each other alone."""
-    return Competitive(fields, num_filters, **{"inhibition": Uniform()} | constants)
+def locally_connected(fields: Fields, num_filters: int = 25, **constants: Any) -> Competitive:
+    """LC-SNN: at each location filters that compete with each other alone.
+
+    Args:
+        fields: with a kernel.
+        num_filters: F, of each location.
+        constants: fields of `Competitive`; else what was tried out on digits of 8 x 8 pixels.
+    """
+    defaults: dict[str, Any] = {
+        "inhibition": Uniform(120.0),
+        "neuron": DiehlCook(theta_plus=0.1),
+        "rule": PairSTDP(1e-4, 2e-2),
+        "norm": 0.2,
+    }
+    return Competitive(fields, num_filters, **(defaults | constants))
 
 
 def init(network: Competitive, key: Array) -> Learned:
@@ -188,7 +215,7 @@ def show(
     network: Competitive,
     learned: Learned,
     spikes: Array,
-    progress: ArrayLike = 1.0,
+    progress: Number = 1.0,
     *,
     learn: bool = False,
     monitors: Sequence[str] = ("spikes",),
@@ -214,7 +241,7 @@ def show(
     if learn:
         learning = Learning(network.rule, network.tau_trace, average=network.average)
     else:
-        neuron = neuron.replace(theta_plus=0.0, tau_theta=jnp.inf)
+        neuron = dataclasses.replace(neuron, theta_plus=0.0, tau_theta=jnp.inf)
     weights, state, record = present(
         neuron,
         weights,
@@ -267,7 +294,9 @@ def _respond(
 ) -> Responses:
     number = len(images)
     num_batches = -(-number // batch_size)
-    padded = jnp.concatenate([images, jnp.zeros((num_batches * batch_size - number, images.shape[1]))])
+    padded = jnp.concatenate(
+        [images, jnp.zeros((num_batches * batch_size - number, images.shape[1]))]
+    )
     padded = padded.reshape(num_batches, batch_size, -1)
 
     def step(carry: None, given: tuple[Array, Array]) -> tuple[None, Responses]:
@@ -280,7 +309,9 @@ def _respond(
         return carry, Responses(counts, jax.vmap(lambda s: order(s, length), 1)(fired))
 
     responses = jax.lax.scan(step, None, (jnp.arange(num_batches), padded))[1]
-    return Responses(*(part.reshape(-1, part.shape[-1])[:number] for part in responses))
+    return jax.tree.map(
+        lambda part: part.reshape(num_batches * batch_size, part.shape[-1])[:number], responses
+    )
 
 
 def evaluate(
@@ -313,14 +344,12 @@ def evaluate(
     kept = length if "ngram" in votes else 0
     shown = flat(network.fields, data.train_x[:num_label]), flat(network.fields, data.test_x)
     labelling, testing = (
-        Responses(*map(np.asarray, respond(network, learned, x, k, batch_size=batch_size, length=kept)))
+        respond(network, learned, x, k, batch_size=batch_size, length=kept)
         for x, k in zip(shown, keys, strict=True)
     )
     labels = np.asarray(data.train_y[:num_label])
     num_classes = int(max(labels.max(), data.test_y.max())) + 1
-    voters = voting.assign(
-        labelling.counts, labels, num_classes, network.fields.num_locations
-    )
+    voters = voting.assign(labelling.counts, labels, num_classes, network.fields.num_locations)
     scores = {}
     for vote in votes:
         if vote == "ngram":
@@ -330,16 +359,16 @@ def evaluate(
         else:
             said = voting.VOTES[vote](voters, testing.counts)
         scores[vote] = float(np.mean(np.asarray(said) == data.test_y))
-    return scores | {"spikes": float(np.mean(np.sum(testing.counts, axis=1)))}
+    return scores | {"spikes": float(np.mean(np.sum(np.asarray(testing.counts), axis=1)))}
 
 
-def delete_synapses(learned: Learned, key: Array, share: ArrayLike) -> Learned:
+def delete_synapses(learned: Learned, key: Array, share: Number) -> Learned:
     """Each synapse is lost, its weight 0, with probability ``share``."""
     kept = jax.random.uniform(key, learned.weights.shape) >= share
     return learned._replace(weights=learned.weights * kept)
 
 
-def delete_neurons(learned: Learned, key: Array, share: ArrayLike) -> Learned:
+def delete_neurons(learned: Learned, key: Array, share: Number) -> Learned:
     """Each neuron is lost, all its weights 0, with probability ``share``; it never fires."""
     kept = jax.random.uniform(key, learned.theta.shape) >= share
     return learned._replace(weights=learned.weights * kept[:, None])
@@ -362,10 +391,11 @@ def flat(fields: Fields, images: ArrayLike) -> Array:
 
 
 def encode(network: Competitive, images: Array, key: Array) -> Array:
+    """Poisson spikes (T, B, I) of pixels (B, I)."""
     return encodings.poisson(key, images, network.num_steps, network.rate, network.neuron.dt)
 
 
-def _normalised(weights: Array, norm: ArrayLike) -> Array:
+def _normalised(weights: Array, norm: Number) -> Array:
     """Each filter's sum made norm * K; one without weights keeps none."""
     total = jnp.sum(weights, axis=1, keepdims=True)
     return weights * jnp.where(total > 0, norm * weights.shape[1] / jnp.maximum(total, 1e-12), 0.0)

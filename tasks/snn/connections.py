@@ -111,7 +111,11 @@ def check_delays(delays: ArrayLike, longest: int) -> None:
 
 
 def delayed(
-    spikes: Array, delays: Array, longest: int, weights: ArrayLike = 1.0, num_steps: int | None = None
+    spikes: Array,
+    delays: Array,
+    longest: int,
+    weights: ArrayLike = 1.0,
+    num_steps: int | None = None,
 ) -> Array:
     r"""Currents that spikes cause where every synapse has its own delay.
 

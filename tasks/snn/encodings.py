@@ -13,11 +13,11 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from tasks.snn.neurons import check_not_negative, check_positive, check_range
+from tasks.snn.neurons import Number, check_not_negative, check_positive, check_range
 
 
 def poisson(
-    key: Array, values: ArrayLike, num_steps: int, rate: ArrayLike = 128.0, dt: float = 1.0
+    key: Array, values: ArrayLike, num_steps: int, rate: Number = 128.0, dt: Number = 1.0
 ) -> Array:
     r"""Poisson trains of the rates ``rate * values``, in Hz.
 
@@ -42,7 +42,7 @@ def poisson(
     return _draw(key, chance, num_steps)
 
 
-def bernoulli(key: Array, values: ArrayLike, num_steps: int, chance: ArrayLike = 1.0) -> Array:
+def bernoulli(key: Array, values: ArrayLike, num_steps: int, chance: Number = 1.0) -> Array:
     """A spike in each step with probability ``chance * value``, at most 1.
 
     Args:

@@ -3,6 +3,7 @@
 Shape letters: N individuals, D numbers of the genome, b images of a batch, C classes.
 """
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from tasks.snn.competitive import Competitive, lattice_map, locally_connected
 from tasks.snn.connections import Fields
 from tasks.snn.inhibition import TwoLevel, Uniform
 from tasks.snn.patterns import Patterns
+from tasks.snn.plasticity import PairSTDP
 from tasks.snn.weightless import Weightless
 
 # On a CPU, so many networks at a time: what they compute stays in its cache.
@@ -167,16 +169,16 @@ def constants_space(kind: str) -> SearchSpace:
 
 def with_constants(network: Competitive, constants: dict[str, Array]) -> Competitive:
     """A network with other constants, numbers or arrays by the names of `constants_space`."""
-    neuron = network.neuron.replace(theta_plus=constants["theta_plus"], tau=constants["tau"])
-    rule = network.rule.replace(
-        rate_before=constants["rate_before"], rate_after=constants["rate_after"]
+    neuron = dataclasses.replace(
+        network.neuron, theta_plus=constants["theta_plus"], tau=constants["tau"]
     )
     inhibition = Uniform(constants["high"])
     if "low" in constants:
         inhibition = TwoLevel(constants["low"], constants["high"], constants["share_low"])
-    return network.replace(
+    return dataclasses.replace(
+        network,
         neuron=neuron,
-        rule=rule,
+        rule=PairSTDP(constants["rate_before"], constants["rate_after"]),
         inhibition=inhibition,
         tau_trace=constants["tau_trace"],
         norm=constants["norm"],
@@ -292,7 +294,11 @@ def _digits(fold: int, test: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def delays(
-    data: str = "digits", num_neurons: int = 20, num_steps: int = 16, longest: int = 16, **options: Any
+    data: str = "digits",
+    num_neurons: int = 20,
+    num_steps: int = 16,
+    longest: int = 16,
+    **options: Any,
 ) -> Delays:
     """The registered tasks: digits, or patterns in time, told apart by delays alone.
 
@@ -311,7 +317,9 @@ def delays(
     patterns = Patterns(num_steps=num_steps) if data == "patterns" else None
     num_inputs = 64 if patterns is None else patterns.num_inputs
     network = Weightless(num_inputs, num_neurons, num_steps, longest)
-    return Delays(**{"name": f"snn_delays_{data}", "network": network, "patterns": patterns} | options)
+    return Delays(
+        **{"name": f"snn_delays_{data}", "network": network, "patterns": patterns} | options
+    )
 
 
 def constants(
@@ -332,4 +340,6 @@ def constants(
         network = locally_connected(Fields(8, 8, 4, 2), num_filters or 12, num_steps=num_steps)
     else:
         network = lattice_map(Fields(8, 8), num_filters or 100, num_steps=num_steps)
-    return Constants(**{"name": f"snn_{kind}_constants", "network": network, "kind": kind} | options)
+    return Constants(
+        **{"name": f"snn_{kind}_constants", "network": network, "kind": kind} | options
+    )

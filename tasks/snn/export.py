@@ -1,29 +1,29 @@
 """Networks for other simulators and chips: NIR, through spyx, and spyx's own modules.
 
-The one file that imports spyx and nir: ``pip install spyx`` (Python 3.11 or 3.12).
+The one file that imports spyx and nir: ``pip install 'diffevo-jax[spyx]'``, Python 3.11 or 3.12.
 
 What NIR, as spyx writes it, can express is a chain of dense layers of `LIF` neurons with the reset
 "subtract", without refractory period, inhibition or plasticity: what a network has learned, not
 how. spyx's neurons fire one step later than ours, and at v > threshold, not v >= threshold.
 """
 
+import importlib
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax.typing import ArrayLike
 
 from tasks.snn.neurons import LIF, AdaptiveLIF, leak
 
 try:
-    import nir
-    import spyx.nir
-    import spyx.nn
-    from flax import nnx
+    nir, spyx_nir, spyx_nn = map(importlib.import_module, ("nir", "spyx.nir", "spyx.nn"))
 except ImportError as error:
     raise ImportError(
-        "spyx, NIR: need spyx, which is for Python below 3.13: pip install spyx"
+        "spyx and NIR: need spyx, which is for Python below 3.13: pip install 'diffevo-jax[spyx]'"
     ) from error
 
 
@@ -42,12 +42,12 @@ def spyx_neuron(neuron: LIF | AdaptiveLIF, number: int) -> Any:
         if neuron.scale != 1:
             raise ValueError(f"scale: spyx has 1 only, got {neuron.scale}")
         beta, gamma = (float(leak(t, neuron.dt)) for t in (neuron.tau, neuron.tau_adaptation))
-        return spyx.nn.ALIF(shape, beta, gamma, neuron.threshold, rngs=rngs)
+        return spyx_nn.ALIF(shape, beta, gamma, neuron.threshold, rngs=rngs)
     if not isinstance(neuron, LIF) or neuron.reset != "subtract":
         raise ValueError(f"neuron: expected LIF with reset 'subtract', got {neuron}")
     if np.isinf(neuron.tau):
-        return spyx.nn.IF(shape, neuron.threshold)
-    return spyx.nn.LIF(shape, float(leak(neuron.tau, neuron.dt)), neuron.threshold, rngs=rngs)
+        return spyx_nn.IF(shape, neuron.threshold)
+    return spyx_nn.LIF(shape, float(leak(neuron.tau, neuron.dt)), neuron.threshold, rngs=rngs)
 
 
 def chain(neurons: Sequence[LIF], weights: Sequence[ArrayLike]) -> Any:
@@ -66,16 +66,16 @@ def chain(neurons: Sequence[LIF], weights: Sequence[ArrayLike]) -> Any:
         linear = nnx.Linear(*matrix.shape, use_bias=False, rngs=rngs)
         linear.kernel[...] = matrix
         layers += [linear, spyx_neuron(neuron, matrix.shape[1])]
-    for before, after in zip(weights[:-1], weights[1:], strict=True):
+    for before, after in itertools.pairwise(weights):
         if np.shape(before)[1] != np.shape(after)[0]:
             raise ValueError(
                 f"weights: expected layers that fit, got {np.shape(before)}, {np.shape(after)}"
             )
-    return spyx.nn.Sequential(*layers)
+    return spyx_nn.Sequential(*layers)
 
 
-def to_nir(neurons: Sequence[LIF], weights: Sequence[ArrayLike]) -> nir.NIRGraph:
-    """A chain of dense layers as a NIR graph; `nir.write` writes it.
+def to_nir(neurons: Sequence[LIF], weights: Sequence[ArrayLike]) -> Any:
+    """A chain of dense layers as a NIR graph; ``nir.write`` writes it.
 
     Args:
         neurons: of each layer: `LIF` with reset "subtract".
@@ -86,4 +86,4 @@ def to_nir(neurons: Sequence[LIF], weights: Sequence[ArrayLike]) -> nir.NIRGraph
     """
     shapes = [np.shape(matrix) for matrix in weights]
     ends = {"input": np.array([shapes[0][0]])}, {"output": np.array([shapes[-1][1]])}
-    return spyx.nir.to_nir(chain(neurons, weights), *ends, dt=float(np.asarray(neurons[0].dt)))
+    return spyx_nir.to_nir(chain(neurons, weights), *ends, dt=float(np.asarray(neurons[0].dt)))

@@ -1,8 +1,8 @@
 r"""Who is held down when a neuron fires.
 
 Neurons that compete lie on a lattice of about sqrt(F) x sqrt(F) sites; those of a locally connected
-network, one of its lattices for every location. An inhibition is a frozen dataclass whose
-numbers are a pytree's leaves, with `strength(distances, progress)`: by how many mV a spike of one neuron
+network, one of its lattices for every location. An inhibition is a frozen dataclass whose numbers
+are a pytree's leaves, with `strength(distances, progress)`: by how many mV a spike of one neuron
 lowers another in the next step, a matrix (F, F) from the one to the other, zero on the diagonal.
 ``progress`` in [0, 1] is the share of the training that is over.
 
@@ -19,16 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax import Array
-from jax.typing import ArrayLike
 
-from tasks.snn.neurons import check_not_negative, check_range
+from tasks.snn.neurons import Number, check_not_negative, check_range
 
 
 class Inhibition(Protocol):
     """What a competitive network needs."""
 
-    def strength(self, distances: Array, progress: ArrayLike, /) -> Array:
-        """mV (F, F), >= 0, 0 on the diagonal, of distances (F, F)."""
+    def strength(self, distances: Array, progress: Number, /) -> Array:
+        """MV (F, F), >= 0, 0 on the diagonal, of distances (F, F)."""
         ...
 
 
@@ -53,13 +52,13 @@ class Uniform:
         high: mV >= 0.
     """
 
-    high: ArrayLike = 120.0
+    high: Number = 120.0
 
     def __post_init__(self):
         check_not_negative(high=self.high)
 
-    def strength(self, distances: Array, progress: ArrayLike) -> Array:
-        """mV (F, F), 0 on the diagonal."""
+    def strength(self, distances: Array, progress: Number) -> Array:
+        """MV (F, F), 0 on the diagonal."""
         del progress
         return _apart(distances, self.high)
 
@@ -73,14 +72,14 @@ class Growing:
         high: mV at most, >= 0.
     """
 
-    low: ArrayLike = 1.0
-    high: ArrayLike = 120.0
+    low: Number = 1.0
+    high: Number = 120.0
 
     def __post_init__(self):
         check_not_negative(low=self.low, high=self.high)
 
-    def strength(self, distances: Array, progress: ArrayLike) -> Array:
-        """mV (F, F), 0 on the diagonal."""
+    def strength(self, distances: Array, progress: Number) -> Array:
+        """MV (F, F), 0 on the diagonal."""
         del progress
         return jnp.minimum(self.low * jnp.sqrt(distances), _apart(distances, self.high))
 
@@ -99,16 +98,16 @@ class Increasing:
         high: mV at most.
     """
 
-    start: ArrayLike = 10.0
-    span: ArrayLike = 40.0
-    rise: ArrayLike = 60.0
-    high: ArrayLike = 120.0
+    start: Number = 10.0
+    span: Number = 40.0
+    rise: Number = 60.0
+    high: Number = 120.0
 
     def __post_init__(self):
         check_not_negative(start=self.start, span=self.span, rise=self.rise, high=self.high)
 
-    def strength(self, distances: Array, progress: ArrayLike) -> Array:
-        """mV (F, F), 0 on the diagonal."""
+    def strength(self, distances: Array, progress: Number) -> Array:
+        """MV (F, F), 0 on the diagonal."""
         farthest = jnp.maximum(jnp.max(distances), 1.0)
         grown = self.start + self.rise * progress + self.span * jnp.sqrt(distances / farthest)
         return _apart(distances, jnp.minimum(grown, self.high))
@@ -124,21 +123,21 @@ class TwoLevel:
         share_low: p_low, share of the training at the low level, in [0, 1].
     """
 
-    low: ArrayLike = 1.0
-    high: ArrayLike = 120.0
-    share_low: ArrayLike = 0.1
+    low: Number = 1.0
+    high: Number = 120.0
+    share_low: Number = 0.1
 
     def __post_init__(self):
         check_not_negative(low=self.low, high=self.high)
         check_range(1.0, share_low=self.share_low)
 
-    def strength(self, distances: Array, progress: ArrayLike) -> Array:
-        """mV (F, F), 0 on the diagonal."""
+    def strength(self, distances: Array, progress: Number) -> Array:
+        """MV (F, F), 0 on the diagonal."""
         before = Growing(self.low, self.high).strength(distances, progress)
         after = _apart(distances, self.high)
         return jnp.where(jnp.asarray(progress) < self.share_low, before, after)
 
 
-def _apart(distances: Array, values: ArrayLike) -> Array:
+def _apart(distances: Array, values: Number) -> Array:
     """Values where neurons are not the same, else 0."""
     return jnp.where(distances > 0, values, 0.0)

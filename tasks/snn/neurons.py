@@ -21,6 +21,9 @@ from flax import struct
 from jax import Array
 from jax.typing import ArrayLike
 
+Number = Array | float
+"""A constant of a model: Python's number, or an array without axes, which may be traced."""
+
 RESETS = ("zero", "subtract")
 
 
@@ -44,7 +47,7 @@ class Neuron(Protocol):
     """What `tasks.snn.simulate` needs of a neuron."""
 
     @property
-    def dt(self) -> ArrayLike:
+    def dt(self) -> Number:
         """Milliseconds of a step."""
         ...
 
@@ -88,11 +91,11 @@ class LIF:
         ValueError: for another reset, or a refractory period with "subtract".
     """
 
-    threshold: ArrayLike = 1.0
-    tau: ArrayLike = jnp.inf
-    refractory: ArrayLike = 0.0
+    threshold: Number = 1.0
+    tau: Number = jnp.inf
+    refractory: Number = 0.0
     reset: str = struct.field(pytree_node=False, default="zero")
-    dt: ArrayLike = 1.0
+    dt: Number = 1.0
 
     def __post_init__(self):
         check_positive(threshold=self.threshold, tau=self.tau, dt=self.dt)
@@ -135,11 +138,11 @@ class AdaptiveLIF:
         dt: ms of a step, > 0.
     """
 
-    threshold: ArrayLike = 1.0
-    tau: ArrayLike = 20.0
-    tau_adaptation: ArrayLike = 100.0
-    scale: ArrayLike = 1.0
-    dt: ArrayLike = 1.0
+    threshold: Number = 1.0
+    tau: Number = 20.0
+    tau_adaptation: Number = 100.0
+    scale: Number = 1.0
+    dt: Number = 1.0
 
     def __post_init__(self):
         check_positive(
@@ -185,19 +188,17 @@ class DiehlCook:
         dt: ms of a step, > 0.
     """
 
-    threshold: ArrayLike = 13.0
-    reset: ArrayLike = 5.0
-    tau: ArrayLike = 100.0
-    refractory: ArrayLike = 5.0
-    theta_plus: ArrayLike = 0.05
-    tau_theta: ArrayLike = 1e7
+    threshold: Number = 13.0
+    reset: Number = 5.0
+    tau: Number = 100.0
+    refractory: Number = 5.0
+    theta_plus: Number = 0.05
+    tau_theta: Number = 1e7
     one_spike: bool = struct.field(pytree_node=False, default=True)
-    dt: ArrayLike = 1.0
+    dt: Number = 1.0
 
     def __post_init__(self):
-        check_positive(
-            threshold=self.threshold, tau=self.tau, tau_theta=self.tau_theta, dt=self.dt
-        )
+        check_positive(threshold=self.threshold, tau=self.tau, tau_theta=self.tau_theta, dt=self.dt)
         check_not_negative(refractory=self.refractory, theta_plus=self.theta_plus)
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:

@@ -1,7 +1,7 @@
 r"""How synapses learn from the spikes on their two sides.
 
-Rules are frozen dataclasses whose numbers are a pytree's leaves, as those of
-`tasks.snn.neurons`. `PairSTDP`, `WeightDependentSTDP` and `Hebbian` are sums of products of one side's spikes s and the
+Rules are frozen dataclasses whose numbers are a pytree's leaves, as those of `tasks.snn.neurons`.
+`PairSTDP`, `WeightDependentSTDP` and `Hebbian` are sums of products of one side's spikes s and the
 other side's trace x, so the change over any number of time steps and images, at fixed weights, is
 two matrix products. ``change`` takes rows: (R, I) and (R, O), R = steps * images; one step of one
 image is R = 1, the rule as it is written. Traces:
@@ -24,19 +24,18 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jax.typing import ArrayLike
 
-from tasks.snn.neurons import check_not_negative, check_positive, leak
+from tasks.snn.neurons import Number, check_not_negative, check_positive, leak
 
 
-def step_trace(trace: Array, spikes: Array, decay: ArrayLike, additive: bool = False) -> Array:
+def step_trace(trace: Array, spikes: Array, decay: Number, additive: bool = False) -> Array:
     """The trace after one more step: decayed, then set to 1 at a spike, or raised by 1."""
     kept = decay * trace
     return kept + spikes if additive else jnp.where(spikes > 0, 1.0, kept)
 
 
 def traces(
-    spikes: Array, decay: ArrayLike, start: Array | None = None, additive: bool = False
+    spikes: Array, decay: Number, start: Array | None = None, additive: bool = False
 ) -> Array:
     """Traces (T, ...) of spikes (T, ...), each step's own spike included.
 
@@ -84,12 +83,12 @@ class PairSTDP:
     """dw = rate_after x_before s_after - rate_before s_before x_after: BindsNET's PostPre.
 
     Attributes:
-        rate_before: nu0, of depression when the input fires, >= 0; None is 0 and spares its product.
+        rate_before: nu0, of depression when the input fires, >= 0; None is 0, without its product.
         rate_after: nu1, of potentiation when the output fires, >= 0.
     """
 
-    rate_before: ArrayLike | None = 1e-4
-    rate_after: ArrayLike = 1e-2
+    rate_before: Number | None = 1e-4
+    rate_after: Number = 1e-2
 
     def __post_init__(self):
         _check_rates(self)
@@ -114,10 +113,10 @@ class WeightDependentSTDP:
         high: greatest weight.
     """
 
-    rate_before: ArrayLike | None = 1e-4
-    rate_after: ArrayLike = 1e-2
-    low: ArrayLike = 0.0
-    high: ArrayLike = 1.0
+    rate_before: Number | None = 1e-4
+    rate_after: Number = 1e-2
+    low: Number = 0.0
+    high: Number = 1.0
 
     def __post_init__(self):
         _check_rates(self)
@@ -137,8 +136,8 @@ class Hebbian:
         rate_after: nu1 >= 0.
     """
 
-    rate_before: ArrayLike | None = 1e-4
-    rate_after: ArrayLike = 1e-2
+    rate_before: Number | None = 1e-4
+    rate_after: Number = 1e-2
 
     def __post_init__(self):
         _check_rates(self)
@@ -183,7 +182,8 @@ class RewardState(NamedTuple):
 class RewardSTDP:
     r"""STDP that a reward R turns into a change: Florian's MSTDP and, with a trace, MSTDPET.
 
-        P+ <- e^{-dt / tau_plus} P+ + a_plus s_before,   P- <- e^{-dt / tau_minus} P- + a_minus s_after
+        P+ <- e^{-dt / tau_plus} P+ + a_plus s_before
+        P- <- e^{-dt / tau_minus} P- + a_minus s_after
         zeta = P+ s_after + s_before P-
         MSTDP:    dw = rate R zeta(step before)
         MSTDPET:  z <- e^{-dt / tau_z} z + zeta(step before) / tau_z,   dw = rate dt R z
@@ -198,13 +198,13 @@ class RewardSTDP:
         dt: ms of a step.
     """
 
-    rate: ArrayLike = 1e-2
-    a_plus: ArrayLike = 1.0
-    a_minus: ArrayLike = -1.0
-    tau_plus: ArrayLike = 20.0
-    tau_minus: ArrayLike = 20.0
-    tau_eligibility: ArrayLike | None = None
-    dt: ArrayLike = 1.0
+    rate: Number = 1e-2
+    a_plus: Number = 1.0
+    a_minus: Number = -1.0
+    tau_plus: Number = 20.0
+    tau_minus: Number = 20.0
+    tau_eligibility: Number | None = None
+    dt: Number = 1.0
 
     def __post_init__(self):
         check_not_negative(rate=self.rate)
@@ -218,7 +218,7 @@ class RewardSTDP:
         return RewardState(jnp.zeros(num_inputs), jnp.zeros(num_outputs), synapses, synapses)
 
     def step(
-        self, state: RewardState, before: Array, after: Array, reward: ArrayLike
+        self, state: RewardState, before: Array, after: Array, reward: Number
     ) -> tuple[RewardState, Array]:
         """One step.
 
@@ -252,13 +252,13 @@ class Expectation(NamedTuple):
 
     mean: Array
 
-    def step(self, reward: ArrayLike, window: ArrayLike = 10.0) -> tuple["Expectation", Array]:
+    def step(self, reward: Number, window: Number = 10.0) -> tuple["Expectation", Array]:
         """The next mean, and the reward less the mean before it."""
         error = reward - self.mean
         return Expectation(self.mean + error / window), error
 
 
-def delay_change(lags: Array, window: ArrayLike) -> Array:
+def delay_change(lags: Array, window: Number) -> Array:
     r"""How delays move so that spikes which were nearly together arrive together (delay STDP).
 
     An input that arrived ``lag`` steps before its output fired is to come later, one that arrived

@@ -19,10 +19,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jax.typing import ArrayLike
 
 from tasks.snn.connections import Fields
-from tasks.snn.neurons import Neuron, State, leak, rest
+from tasks.snn.neurons import Neuron, Number, State, leak, rest
 from tasks.snn.plasticity import Activity, Rule, step_trace, traces
 
 MONITORS = ("spikes", "voltages", "weights")
@@ -55,9 +54,9 @@ class Learning:
     """
 
     rule: Rule
-    tau: ArrayLike = 20.0
-    low: ArrayLike = 0.0
-    high: ArrayLike = 1.0
+    tau: Number = 20.0
+    low: Number = 0.0
+    high: Number = 1.0
     average: bool = struct.field(pytree_node=False, default=True)
 
 
@@ -109,6 +108,8 @@ def present(
             f"got {weights.shape}"
         )
     shape = (num_images, fields.num_locations, weights.shape[-1])
+    spikes, weights = jnp.asarray(spikes), jnp.asarray(weights)
+    lateral = None if lateral is None else jnp.asarray(lateral)
     state = rest(shape) if state is None else state
     blocks = (num_steps // block, block)
     given = (spikes.reshape(*blocks, *spikes.shape[1:]),)

@@ -1,10 +1,10 @@
 r"""What an image is, by the neurons that fired: voting rules, and the labels that they need.
 
-All but `ngram`, which runs on the host, can be traced. A vote is the class (n,) int32 of each image,
-the lowest of equals, -1 where nothing spoke. r_jc is the mean count of neuron j over the labelling
-images of class c.
+All but `ngram`, which runs on the host, can be traced. A vote is the class (n,) int32 of each
+image, the lowest of equals, -1 where nothing spoke. r_jc is the mean count of neuron j over the
+labelling images of class c.
 
-Shape letters: n images, m labelling images, N neurons, C classes, L locations, M spikes of an order.
+Shape letters: n images, m labelling images, N neurons, C classes, L locations, M spikes kept.
 
 References: papers.md 6, 7 and 9: arXiv 1906.11826, 1904.06269, 1806.01423, and their code.
 """
@@ -128,10 +128,8 @@ VOTES: dict[str, Callable[[Voters, ArrayLike], Array]] = {
 """Rules that need counts alone; `ngram` and `distance` need more."""
 
 
-def ngram(
-    order: ArrayLike, classes: ArrayLike, asked: ArrayLike, length: int = 2
-) -> Array:
-    """By who fires after whom: every run of ``length`` spikes speaks for the classes it was seen in.
+def ngram(order: ArrayLike, classes: ArrayLike, asked: ArrayLike, length: int = 2) -> Array:
+    """By who fires after whom: every run of ``length`` spikes speaks for classes it was seen in.
 
     A run's voice for a class is its count in the labelling images of the class, over its count in
     all of them. Runs that were never seen say nothing.
@@ -166,9 +164,7 @@ def ngram(
     return _decide(votes)
 
 
-def distance(
-    voters: Voters, fields: Fields, weights: ArrayLike, images: ArrayLike
-) -> Array:
+def distance(voters: Voters, fields: Fields, weights: ArrayLike, images: ArrayLike) -> Array:
     """The label of the filter nearest to the image, no spikes asked; by most votes of locations.
 
     Image and filters are scaled to length 1. Neurons without a label have no say.

@@ -30,7 +30,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tasks.snn.connections import check_delays, delayed_once
-from tasks.snn.neurons import DiehlCook, State, leak, rest
+from tasks.snn.neurons import DiehlCook, Number, State, leak, rest
 from tasks.snn.plasticity import delay_change
 
 TEACH = ("none", "reward", "teacher")
@@ -61,11 +61,11 @@ class Weightless:
     neuron: DiehlCook = DiehlCook(
         threshold=0.1, reset=0.0, tau=4.0, refractory=1000.0, theta_plus=0.1, tau_theta=1e5
     )
-    weight: ArrayLike = 1.0
-    inhibition: ArrayLike = 500.0
-    rate: ArrayLike = 0.1
-    window: ArrayLike = 20.0
-    punishment: ArrayLike = 0.3
+    weight: Number = 1.0
+    inhibition: Number = 500.0
+    rate: Number = 0.1
+    window: Number = 20.0
+    punishment: Number = 0.3
     teach: str = struct.field(pytree_node=False, default="none")
 
     def __post_init__(self):

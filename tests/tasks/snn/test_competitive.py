@@ -84,7 +84,9 @@ def test_a_batch_of_one_is_shown_in_turn(data):
     order = jax.random.permutation(jax.random.split(key_order, 1)[0], 6)
     looped, flat = start, competitive.flat(LOCAL.fields, x)
     for number, place in enumerate(order):
-        spikes = competitive.encode(LOCAL, flat[place][None], jax.random.fold_in(key_spikes, number))
+        spikes = competitive.encode(
+            LOCAL, flat[place][None], jax.random.fold_in(key_spikes, number)
+        )
         looped, _ = competitive.show(LOCAL, looped, spikes, number / 6, learn=True)
     np.testing.assert_allclose(scanned.weights, looped.weights, atol=1e-5)
     np.testing.assert_allclose(scanned.theta, looped.theta, atol=1e-5)
@@ -116,8 +118,10 @@ def test_deletion(learned):
     fewer = competitive.delete_neurons(after, key, 0.5)
     alive = np.sum(fewer.weights, axis=1) > 0
     assert 0 < alive.sum() < alive.size
-    np.testing.assert_array_equal(np.asarray(fewer.weights)[alive.nonzero()[0], :, alive.nonzero()[1]],
-                                  np.asarray(after.weights)[alive.nonzero()[0], :, alive.nonzero()[1]])
+    np.testing.assert_array_equal(
+        np.asarray(fewer.weights)[alive.nonzero()[0], :, alive.nonzero()[1]],
+        np.asarray(after.weights)[alive.nonzero()[0], :, alive.nonzero()[1]],
+    )
     nobody = competitive.delete_neurons(after, key, 1.0)
     said = competitive.respond(LOCAL, nobody, np.ones((2, 8, 8)), key)
     assert said.counts.sum() == 0

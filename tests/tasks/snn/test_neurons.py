@@ -99,9 +99,7 @@ def test_diehl_cook(rng, one_spike):
 
 def test_winner_is_the_first_of_equals():
     values = jnp.array([[1.0, 3.0, 3.0], [0.0, -1.0, -2.0]])
-    np.testing.assert_array_equal(
-        winner(values), [[False, True, False], [True, False, False]]
-    )
+    np.testing.assert_array_equal(winner(values), [[False, True, False], [True, False, False]])
 
 
 def test_numbers_are_traced_and_may_differ(currents):

@@ -18,15 +18,15 @@ from tasks.snn.plasticity import (
     traces,
 )
 
-T, I, N = 60, 5, 3
+T, M, N = 60, 5, 3
 DECAY = math.exp(-1 / 20)
 
 
 @pytest.fixture
 def spikes(rng):
-    return (rng.uniform(size=(T, I)) < 0.2).astype(float), (
-        rng.uniform(size=(T, N)) < 0.1
-    ).astype(float)
+    return (rng.uniform(size=(T, M)) < 0.2).astype(float), (rng.uniform(size=(T, N)) < 0.1).astype(
+        float
+    )
 
 
 def oracle_traces(spikes, additive=False):
@@ -50,7 +50,7 @@ def test_traces(spikes, additive):
 def oracle_change(name, w, pre, x_pre, post, x_post):
     """What one step adds to the weight of each synapse."""
     change = np.zeros_like(w)
-    for i in range(I):
+    for i in range(M):
         for j in range(N):
             if pre[i]:  # the input fires
                 change[i, j] += {
@@ -75,12 +75,14 @@ RULES = {
 def test_rules_step_by_step_and_all_at_once(spikes, rng, name):
     pre, post = spikes
     x_pre, x_post = oracle_traces(pre), oracle_traces(post)
-    w = start = rng.uniform(0.2, 0.8, (I, N))
+    w = start = rng.uniform(0.2, 0.8, (M, N))
     change = jax.jit(RULES[name].change)
     ours = jnp.asarray(w, jnp.float32)
     for t in range(T):
         w = w + oracle_change(name, w, pre[t], x_pre[t], post[t], x_post[t])
-        row = Activity(*(jnp.asarray(a[t : t + 1], jnp.float32) for a in (pre, x_pre, post, x_post)))
+        row = Activity(
+            *(jnp.asarray(a[t : t + 1], jnp.float32) for a in (pre, x_pre, post, x_post))
+        )
         ours = ours + change(ours, row)
     assert np.abs(w - start).max() > 0.02
     np.testing.assert_allclose(ours, w, atol=1e-5)
@@ -94,7 +96,7 @@ def test_rules_step_by_step_and_all_at_once(spikes, rng, name):
 def test_no_rate_before_is_a_rate_of_zero(spikes):
     pre, post = (jnp.asarray(s, jnp.float32) for s in spikes)
     rows = Activity(pre, traces(pre, DECAY), post, traces(post, DECAY))
-    w = jnp.full((I, N), 0.5)
+    w = jnp.full((M, N), 0.5)
     for rule in (PairSTDP, WeightDependentSTDP, Hebbian):
         np.testing.assert_array_equal(
             rule(None, 1e-2).change(w, rows), rule(0.0, 1e-2).change(w, rows)
@@ -106,10 +108,10 @@ def test_reward_modulated(spikes, rng, tau_eligibility):
     pre, post = spikes
     rewards = rng.normal(size=T)
     rule = RewardSTDP(0.1, tau_eligibility=tau_eligibility)
-    state, ours = rule.start(I, N), jnp.zeros((I, N))
+    state, ours = rule.start(M, N), jnp.zeros((M, N))
     step = jax.jit(rule.step)
-    plus, minus, z = np.zeros(I), np.zeros(N), np.zeros((I, N))
-    zeta, w = np.zeros((I, N)), np.zeros((I, N))
+    plus, minus, z = np.zeros(M), np.zeros(N), np.zeros((M, N))
+    zeta, w = np.zeros((M, N)), np.zeros((M, N))
     for t in range(T):
         if tau_eligibility is None:
             w = w + 0.1 * rewards[t] * zeta

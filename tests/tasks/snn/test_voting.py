@@ -22,7 +22,8 @@ def test_labels(voters):
     np.testing.assert_array_equal(voters.labels, [[0, 1, 0, -1]])
     np.testing.assert_allclose(voters.shares, [[1, 0, 0], [0, 1, 0], [0.5, 0.5, 0], [0, 0, 0]])
     later = voting.assign(COUNTS[:2], CLASSES[:2], 3, before=voters.rates, kept=0.5)
-    np.testing.assert_allclose(later.rates, 0.5 * voters.rates + [[3, 0, 0], 3 * [0], [1, 0, 0], 3 * [0]])
+    added = np.array([[3, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(later.rates, 0.5 * np.asarray(voters.rates) + added)
 
 
 @pytest.mark.parametrize(

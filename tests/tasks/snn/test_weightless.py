@@ -55,9 +55,7 @@ def test_delays_alone_learn_patterns():
     times, labels = PATTERNS.draw(key, 200)
     new_times, new_labels = PATTERNS.draw(jax.random.key(1), 200)
     start = weightless.init(NETWORK, key)
-    after = weightless.train(
-        NETWORK, start, times, labels, key, num_epochs=3, num_classes=4
-    )
+    after = weightless.train(NETWORK, start, times, labels, key, num_epochs=3, num_classes=4)
     found = []
     for memory in (start, after):
         seen, asked = (weightless.answers(NETWORK, memory, t) for t in (times, new_times))
