@@ -139,7 +139,7 @@ def locally_connected(fields: Fields, num_filters: int = 25, **constants: Any) -
         constants: fields of `Competitive`; else what was tried out on digits of 8 x 8 pixels.
     """
     defaults: dict[str, Any] = {
-        "inhibition": Uniform(120.0),
+        "inhibition": Uniform(25.0),
         "neuron": DiehlCook(theta_plus=0.1),
         "rule": PairSTDP(1e-4, 2e-2),
         "norm": 0.2,

@@ -170,7 +170,7 @@ def _peak(network: Weightless, currents: Array) -> Array:
 def learn(
     network: Weightless, memory: Memory, times: Array, label: ArrayLike, num_classes: int
 ) -> Memory:
-    """Show one image, and let the delays of who fired change.
+    """Show one image, and let the delays of who fired first change.
 
     Args:
         network: its constants.
@@ -183,7 +183,8 @@ def learn(
     among = own.astype(jnp.float32) if network.teach == "teacher" else None
     said = answer(network, memory, times, among)
     lags = said.fired[None, :] - (times[:, None] + memory.delays)
-    present = (times[:, None] < network.num_steps) & (said.fired < network.duration)
+    first = (said.fired < network.duration) & (said.fired == jnp.min(said.fired))
+    present = (times[:, None] < network.num_steps) & first
     change = delay_change(jnp.where(present, lags, jnp.inf), network.window)
     if network.teach == "reward":
         change = change * jnp.where(own, 1.0, -network.punishment)
