@@ -59,7 +59,7 @@ class Weightless:
     num_steps: int = struct.field(pytree_node=False, default=32)
     longest: int = struct.field(pytree_node=False, default=32)
     neuron: DiehlCook = DiehlCook(
-        threshold=0.1, reset=0.0, tau=4.0, refractory=1000.0, theta_plus=0.1, tau_theta=1e5
+        threshold=0.1, reset=0.0, tau=8.0, refractory=1000.0, theta_plus=1.0, tau_theta=1e5
     )
     weight: Number = 1.0
     inhibition: Number = 500.0

@@ -41,7 +41,7 @@ def test_answer_is_that_of_the_events(rng):
             for j in range(8):
                 arrival = times[i] + int(np.round(delays[i, j]))
                 if times[i] < 16 and arrival <= t:
-                    potentials[t, j] += np.exp(-(t - arrival) / 4)
+                    potentials[t, j] += np.exp(-(t - arrival) / 8)
     np.testing.assert_allclose(said.margin, potentials.max(axis=0) - 3 - theta, atol=1e-4)
     excess = potentials - 3 - theta
     first = np.argmax((excess >= 0).any(axis=1))
