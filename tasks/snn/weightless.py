@@ -3,8 +3,8 @@ r"""A network whose memory is its delays: all synapses weigh the same.
 Every input fires once at most, at step t_i. It reaches neuron j at t_i + d_ij and adds the same
 ``weight`` for all; a leak forgets it within a few steps, so a neuron fires where many inputs arrive
 together, that is for the pattern of spike times that its delays mirror. Neurons compete: the first
-to fire holds the others down. Delay STDP (`tasks.snn.plasticity.delay_change`) then moves its
-arrivals towards its spike:
+to fire holds the others down, and `learn` has one winner an image. Delay STDP
+(`tasks.snn.plasticity.delay_change`) then moves its arrivals towards its spike:
 
     d_ij <- clip(d_ij + rate R lag e^{-|lag| / window}, 0, longest),   lag = t_j - t_i - d_ij
 
@@ -59,7 +59,7 @@ class Weightless:
     num_steps: int = struct.field(pytree_node=False, default=32)
     longest: int = struct.field(pytree_node=False, default=32)
     neuron: DiehlCook = DiehlCook(
-        threshold=0.1, reset=0.0, tau=4.0, refractory=1000.0, theta_plus=0.1, tau_theta=1e5
+        threshold=0.1, reset=0.0, tau=8.0, refractory=1000.0, theta_plus=1.0, tau_theta=1e5
     )
     weight: Number = 1.0
     inhibition: Number = 500.0
@@ -136,7 +136,7 @@ def answer(network: Weightless, memory: Memory, times: Array, among: Array | Non
 
     state, spikes = jax.lax.scan(step, state, currents)
     fired = jnp.where(jnp.any(spikes > 0, axis=0), jnp.argmax(spikes, axis=0), network.duration)
-    margin = _peak(network, currents) - network.neuron.threshold - memory.theta
+    margin = _peak(network, currents)[0] - network.neuron.threshold - memory.theta
     return Answer(fired.astype(jnp.int32), margin, state.adaptation)
 
 
@@ -148,7 +148,7 @@ def peaks(network: Weightless, delays: Array, times: Array) -> Array:
         delays: (I, N).
         times: of the inputs' spikes (I,).
     """
-    return _peak(network, _currents(network, delays, times))
+    return _peak(network, _currents(network, delays, times))[0]
 
 
 def _currents(network: Weightless, delays: Array, times: Array) -> Array:
@@ -156,21 +156,30 @@ def _currents(network: Weightless, delays: Array, times: Array) -> Array:
     return network.weight * delayed_once(times, delays, network.longest, network.duration)
 
 
-def _peak(network: Weightless, currents: Array) -> Array:
+def _peak(network: Weightless, currents: Array) -> tuple[Array, Array]:
+    """The greatest potential without spikes, and its step, each (N,)."""
     kept = leak(network.neuron.tau, network.neuron.dt)
 
-    def step(carry: tuple[Array, Array], current: Array) -> tuple[tuple[Array, Array], None]:
-        potential = kept * carry[0] + current
-        return (potential, jnp.maximum(carry[1], potential)), None
+    def step(carry: tuple[Array, ...], now: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+        potential, greatest, when = carry
+        time, current = now
+        potential = kept * potential + current
+        when = jnp.where(potential > greatest, time, when)
+        return (potential, jnp.maximum(greatest, potential), when), None
 
     zeros = jnp.zeros_like(currents[0])
-    return jax.lax.scan(step, (zeros, zeros), currents)[0][1]
+    start = (zeros, zeros, jnp.zeros(zeros.shape, jnp.int32))
+    given = (jnp.arange(len(currents), dtype=jnp.int32), currents)
+    return jax.lax.scan(step, start, given)[0][1:]
 
 
 def learn(
     network: Weightless, memory: Memory, times: Array, label: ArrayLike, num_classes: int
 ) -> Memory:
-    """Show one image, and let the delays of who fired first change.
+    """Show one image, and let the delays of the neuron that wins change.
+
+    While it learns, thresholds sink until one neuron fires, at the peak of its potential: the one
+    with the greatest peak less theta. So every image has a winner, however unlike it is to all.
 
     Args:
         network: its constants.
@@ -181,15 +190,19 @@ def learn(
     """
     own = jnp.arange(network.num_neurons) % num_classes == label
     among = own.astype(jnp.float32) if network.teach == "teacher" else None
-    said = answer(network, memory, times, among)
-    lags = said.fired[None, :] - (times[:, None] + memory.delays)
-    first = (said.fired < network.duration) & (said.fired == jnp.min(said.fired))
-    present = (times[:, None] < network.num_steps) & first
+    peak, when = _peak(network, _currents(network, memory.delays, times))
+    margin = peak - memory.theta
+    margin = margin if among is None else jnp.where(among > 0, margin, -jnp.inf)
+    chosen = jnp.arange(network.num_neurons) == jnp.argmax(margin)
+    lags = when[None, :] - (times[:, None] + memory.delays)
+    present = (times[:, None] < network.num_steps) & chosen
     change = delay_change(jnp.where(present, lags, jnp.inf), network.window)
     if network.teach == "reward":
         change = change * jnp.where(own, 1.0, -network.punishment)
     delays = jnp.clip(memory.delays + network.rate * change, 0.0, float(network.longest))
-    return Memory(delays, said.theta)
+    neuron = network.neuron
+    kept = leak(neuron.tau_theta, neuron.dt * network.duration)
+    return Memory(delays, kept * memory.theta + neuron.theta_plus * chosen)
 
 
 def train(

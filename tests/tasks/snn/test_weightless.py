@@ -41,7 +41,7 @@ def test_answer_is_that_of_the_events(rng):
             for j in range(8):
                 arrival = times[i] + int(np.round(delays[i, j]))
                 if times[i] < 16 and arrival <= t:
-                    potentials[t, j] += np.exp(-(t - arrival) / 4)
+                    potentials[t, j] += np.exp(-(t - arrival) / 8)
     np.testing.assert_allclose(said.margin, potentials.max(axis=0) - 3 - theta, atol=1e-4)
     excess = potentials - 3 - theta
     first = np.argmax((excess >= 0).any(axis=1))
@@ -71,15 +71,15 @@ def test_learning_moves_the_winner_towards_its_spike():
     times = PATTERNS.prototypes[0]
     said = weightless.answer(NETWORK, memory, times)
     after = weightless.learn(NETWORK, memory, times, 0, 4)
-    winner = int(np.argmin(said.fired))
+    winner = int(np.argmax(said.margin))
     moved = np.abs(np.asarray(after.delays - memory.delays)).sum(axis=0)
     assert moved[winner] > 0
     assert np.all(np.delete(moved, winner) == 0)
     before, now = (
-        np.abs(np.asarray(times) + np.asarray(m.delays)[:, winner] - int(said.fired[winner]))
-        for m in (memory, after)
+        np.std(np.asarray(times) + np.asarray(m.delays)[:, winner]) for m in (memory, after)
     )
-    assert np.all(now <= before + 1e-5)
+    assert now < before  # arrivals draw together
+    assert after.theta[winner] > 0
     backwards = weightless.learn(
         NETWORK.replace(teach="reward"), memory, times, (winner + 1) % 4, 4
     )
