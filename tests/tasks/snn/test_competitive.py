@@ -43,6 +43,7 @@ def test_filters_keep_their_sums_and_bounds(learned, name):
     assert after.theta.max() > 0
 
 
+@pytest.mark.slow
 def test_it_learns(data, learned):
     network, start, after = learned["lattice"]
     before, scores = (
@@ -57,6 +58,7 @@ def test_it_learns(data, learned):
     assert scores["confidence"] > before["confidence"] + 0.1
 
 
+@pytest.mark.slow
 def test_a_population_is_its_members(data):
     keys = jax.random.split(jax.random.key(3), 2)
     x = jnp.asarray(data.train_x[:8])

@@ -25,6 +25,7 @@ def test_genomes_are_delays():
     np.testing.assert_allclose(traits["accuracy"], traits["accuracy"][0])  # all neurons are alike
 
 
+@pytest.mark.slow
 def test_mirrored_prototypes_solve_the_patterns():
     """The known good delays: each neuron's mirror its class's prototype."""
     task = evolved.delays("patterns", num_neurons=10, num_steps=16, longest=16)

@@ -50,6 +50,7 @@ def test_answer_is_that_of_the_events(rng):
     assert int(np.argmin(said.fired)) == np.argmax(excess[first])
 
 
+@pytest.mark.slow
 def test_delays_alone_learn_patterns():
     key = jax.random.key(0)
     times, labels = PATTERNS.draw(key, 200)
