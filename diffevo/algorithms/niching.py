@@ -294,28 +294,34 @@ class NichingDiffusionEvolution:
         scale = jnp.nan_to_num(jnp.nanmedian(values) - jnp.nanmin(values))
         zeros, none = jnp.zeros(num_chains, dtype), _none(dtype)
         prior_scale = 1 / math.sqrt(3) if self.domain == "box" else 1.0
-        samples = genomes[: num_chains * self.num_samples].reshape(
-            num_chains, self.num_samples, num_dims
-        )
+        used = num_chains * self.num_samples
+        samples = genomes[:used].reshape(num_chains, self.num_samples, num_dims)
+        ordered = _ordered(fitness[:used].reshape(samples.shape[:2]))
+        history = jnp.zeros((_MOST_PARTS, *samples.shape[:2]), dtype)
+        if self._rank is None:
+            best = jnp.argmin(ordered, axis=1)
+            mean, value = _pick(samples, best), _pick(ordered, best)
+            log_scale = jnp.log(params.initial_scale)
+        else:
+            mean, value = jnp.zeros((num_chains, num_dims), dtype), zeros + none
+            log_scale = math.log(prior_scale)
         state = State(
             population=genomes,
             fitness=fitness,
             noise=samples / prior_scale,
             steps=samples / prior_scale,
             seeds=jnp.zeros((_MOST_PARTS, 2), jnp.uint32),
-            chain_fitness=jnp.zeros((_MOST_PARTS, *samples.shape[:2]), dtype),
-            excess=jnp.zeros((_MOST_PARTS, *samples.shape[:2]), dtype),
+            chain_fitness=history.at[0].set(ordered),
+            excess=history,
             chains=Chains(
-                chain=jax.vmap(lambda mean: chain.start(mean, math.log(prior_scale), self._rank))(
-                    jnp.zeros((num_chains, num_dims), dtype)
-                ),
+                chain=jax.vmap(lambda mean: chain.start(mean, log_scale, self._rank))(mean),
                 parts=jnp.ones(num_chains, jnp.int32),
                 part=jnp.zeros(num_chains, jnp.int32),
-                activity=jnp.full(num_chains, SCOUT if self._rank is None else DENOISE, jnp.int32),
+                activity=jnp.full(num_chains, DENOISE, jnp.int32),
                 proposal=jnp.full(num_chains, SCOUT, jnp.int32),
                 line=jnp.zeros((num_chains, num_dims), dtype),
-                best_solution=jnp.zeros((num_chains, num_dims), dtype),
-                best_fitness=zeros + none,
+                best_solution=mean,
+                best_fitness=value,
                 age=zeros,
                 median=zeros,
                 spread=zeros,
@@ -334,7 +340,7 @@ class NichingDiffusionEvolution:
             best_solution=best_solution,
             best_fitness=best_fitness,
         )
-        return self._live(key, state, params)
+        return state if self._rank is None else self._live(key, state, params)
 
     @functools.partial(jax.jit, static_argnames="self")
     def estimate_x0(self, key: Array, state: State, params: Params) -> PyTree:
@@ -423,7 +429,7 @@ class NichingDiffusionEvolution:
 
         Returns:
             (state, metrics): `diffevo.algorithms.base.summarize` and ``num_modes``, how many
-            optima are known that are as good as the best.
+            optima as good as the best of them were known when the generation was asked for.
 
         Raises:
             ValueError: a shape or structure does not fit.
@@ -432,10 +438,11 @@ class NichingDiffusionEvolution:
             population, fitness, self.population_size, self.solution, state.population
         )
         state = base.told(state, genomes, fitness)
-        state = self._live(key, state, params)
+        # Before the chains move on: of what a search starts with only the metrics are needed, and
+        # so they need no second compilation of all that follows.
         metrics = base.summarize(genomes, fitness, state.best_fitness, state.generation)
-        good = _good(state, params)
-        return state, metrics | {"num_modes": jnp.sum(good).astype(jnp.int32)}
+        metrics["num_modes"] = jnp.sum(_good(state, params)).astype(jnp.int32)
+        return self._live(key, state, params), metrics
 
     @functools.partial(jax.jit, static_argnames="self")
     def modes(self, state: State) -> Modes:
@@ -712,15 +719,14 @@ class NichingDiffusionEvolution:
         chains, size = state.chains, self.num_samples
         any_known = jnp.any(state.optima.filled)
 
-        # scout: the best sample. First and large chains start wide, and half of the others: a
-        # narrow one comes to where it is, a wide one passes over small scales. Where several optima
-        # are equally good, a narrow one starts at a random sample: others like them are sought, and
-        # the best sample is hardly ever in a basin that is high on average.
+        # scout: the best sample. Large chains start wide, and half of the others: a narrow one
+        # comes to where it is, a wide one passes over small scales. Where several optima are
+        # equally good, a narrow one starts at a random sample: others like them are sought, and the
+        # best sample is hardly ever in a basin that is high on average.
         best = jnp.argmin(fitness, axis=1)
         scale_key, wide_key = jax.random.split(key)
         exponent = jax.random.uniform(scale_key, chains.parts.shape, fitness.dtype) ** 2
-        wide = (chains.parts > 1) | (state.generation == 0)
-        wide = wide | jax.random.bernoulli(wide_key, 0.5, wide.shape)
+        wide = (chains.parts > 1) | jax.random.bernoulli(wide_key, 0.5, exponent.shape)
         scale = params.initial_scale * jnp.where(wide, 1.0, 10.0 ** (-2.0 * exponent))
         several = jnp.sum(_good(state, params)) > 1
         chosen = jnp.where(wide | ~several, best, 0)

@@ -47,16 +47,24 @@ def summaries(value: Any) -> Iterator[dict[str, Any]]:
 
 # The demo is table 1 under another name, at toy size to the last number.
 SAME_AS_ANOTHER = ("demo",)
-# Half a minute and more of compilation. What they are made of is tested elsewhere: the first in
-# test_snn_conversion, the second is made of cart-pole's parts, the others in tests/tasks.
+# A quarter of a minute and more, most of it compilation: left to `make test-slow`.
 TAKES_LONG = (
-    "snn_conversion",
-    "rl_conditional",
-    "quine",
     "alignment",
-    "lottalora_ladder",
+    "bbob",
+    "cartpole",
+    "glm_agents",
+    "large_populations",
     "lora_evolved",
+    "lottalora_ladder",
     "lottalora_lm",
+    "minatar_breakout",
+    "mixed_spaces",
+    "niching",
+    "quine",
+    "rl_conditional",
+    "runtime",
+    "snn_conversion",
+    "steering",
 )
 
 
