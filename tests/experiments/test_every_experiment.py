@@ -52,8 +52,10 @@ TAKES_LONG = (
     "alignment",
     "bbob",
     "cartpole",
+    "delay_snn",
     "glm_agents",
     "large_populations",
+    "lc_snn",
     "lora_evolved",
     "lottalora_ladder",
     "lottalora_lm",
@@ -64,6 +66,9 @@ TAKES_LONG = (
     "rl_conditional",
     "runtime",
     "snn_conversion",
+    "snn_evolved",
+    "snn_speed",
+    "som_snn",
     "steering",
 )
 
