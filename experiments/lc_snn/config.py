@@ -48,7 +48,7 @@ class Config:
         digits: the ladder on scikit-learn's digits, 3 x 3 locations.
         fashion: the ladder on Fashion-MNIST; None leaves it out.
         vote: that the tables show; all are kept.
-        deleted: shares of synapses or neurons, of the digits' largest networks.
+        deleted: shares of synapses or neurons, of the largest networks.
     """
 
     repetitions: int = 5

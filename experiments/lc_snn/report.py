@@ -51,18 +51,20 @@ def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
         ]
         heading = ["network", "neurons", "synapses", f"{config['vote']}, median", *votes, "spikes"]
         shown.append((f"{_TITLES[dataset]}: accuracy, %", heading, rows))
-    for what, kinds in found["deleted"].items():
-        rows = []
-        for share in config["deleted"]:
-            row = [f"{share:.0%}"]
-            for kind, shares in kinds.items():
-                tenth = round(10 * share)
-                row += [interval(shares[str(share)], 1), f"{_MNIST_DELETED[what][kind][tenth]:.1f}"]
-            rows.append(row)
-        heading = ["lost"]
-        for kind in kinds:
-            heading += [_NAMES[kind], "the paper's, MNIST"]
-        shown.append((f"Digits, largest networks, {what} lost: accuracy, %", heading, rows))
+    for dataset, whats in found["deleted"].items():
+        for what, kinds in whats.items():
+            rows = []
+            for share in config["deleted"]:
+                row = [f"{share:.0%}"]
+                for kind, shares in kinds.items():
+                    theirs = _MNIST_DELETED[what][kind][round(10 * share)]
+                    row += [interval(shares[str(share)], 1), f"{theirs:.1f}"]
+                rows.append(row)
+            heading = ["lost"]
+            for kind in kinds:
+                heading += [_NAMES[kind], "the paper's, MNIST"]
+            title = f"{_TITLES[dataset]}, largest networks, {what} lost: accuracy, %"
+            shown.append((title, heading, rows))
     return shown
 
 
@@ -82,21 +84,21 @@ def markdown(content: Results) -> str:
 
 
 def draw(found: Results, config: Config, path: Path) -> Path:
-    """Accuracy over neurons, and over what is deleted."""
-    figure, axes = figures.grid(1, 2 + len(found["ladder"]), 3.2, 3.0)
-    for axis, (dataset, kinds) in zip(axes[0], found["ladder"].items(), strict=False):
+    """Accuracy over neurons, and over what is deleted; a row a set of images."""
+    figure, axes = figures.grid(len(found["ladder"]), 3, 3.2, 3.0)
+    for row, (dataset, kinds) in zip(axes, found["ladder"].items(), strict=True):
         for (kind, sizes), color in zip(kinds.items(), figures.COLORS, strict=False):
-            rows = [row[config.vote] for row in sizes.values()]
-            x = [row["neurons"] for row in sizes.values()]
-            figures.band(axis, x, *_bands(rows), _NAMES[kind], color)
-        axis.set(title=_TITLES[dataset], xlabel="neurons", ylabel="accuracy, %", xscale="log")
-    for axis, (what, kinds) in zip(axes[0][-2:], found["deleted"].items(), strict=True):
-        for (kind, shares), color in zip(kinds.items(), figures.COLORS, strict=False):
-            rows, x = list(shares.values()), [float(share) for share in shares]
-            figures.band(axis, x, *_bands(rows), _NAMES[kind], color)
-            theirs = _MNIST_DELETED[what][kind]
-            axis.plot([i / 10 for i in range(10)], theirs, ":", color=color)
-        axis.set(title=f"{what} lost", xlabel="share (dotted: the paper's, MNIST)")
+            rows = [size[config.vote] for size in sizes.values()]
+            x = [size["neurons"] for size in sizes.values()]
+            figures.band(row[0], x, *_bands(rows), _NAMES[kind], color)
+        row[0].set(title=_TITLES[dataset], xlabel="neurons", ylabel="accuracy, %", xscale="log")
+        for axis, (what, kinds) in zip(row[1:], found["deleted"][dataset].items(), strict=True):
+            for (kind, shares), color in zip(kinds.items(), figures.COLORS, strict=False):
+                x = [float(share) for share in shares]
+                figures.band(axis, x, *_bands(list(shares.values())), _NAMES[kind], color)
+                theirs = _MNIST_DELETED[what][kind]
+                axis.plot([i / 10 for i in range(10)], theirs, ":", color=color)
+            axis.set(title=f"{what} lost", xlabel="share (dotted: the paper's, MNIST)")
     axes[0][0].legend(fontsize=7)
     return figures.save(figure, path)
 

@@ -33,12 +33,18 @@ DELETE: dict[str, Callable[..., competitive.Learned]] = {
 
 
 def network(data: Data, kind: str, filters: int) -> Competitive:
-    """The locally connected network, or a dense one of as many neurons, all held down alike."""
+    """The locally connected network, or a dense one of as many neurons, all held down alike.
+
+    As in the paper, an image with fewer than five spikes is shown again, up to three times.
+    """
     fields = Fields(data.side, data.side, data.kernel, data.stride)
     if kind == "local":
-        return locally_connected(fields, filters)
+        return locally_connected(fields, filters, most_shows=4)
     neurons = fields.num_locations * filters
-    return lattice_map(Fields(data.side, data.side), neurons, inhibition=Uniform())
+    whole = Fields(data.side, data.side)
+    # The lattice's own higher level, from the first image on.
+    mild = Uniform(lattice_map(whole, neurons).inhibition.high)
+    return lattice_map(whole, neurons, inhibition=mild, most_shows=4)
 
 
 def learn(config: Config, data: Data, kind: str, filters: int) -> tuple[list[Any], dict[str, Any]]:
@@ -59,9 +65,8 @@ def learn(config: Config, data: Data, kind: str, filters: int) -> tuple[list[Any
     )
 
 
-def delete(config: Config, kind: str, what: str, learned: list[Any]) -> dict[str, Any]:
+def delete(config: Config, data: Data, kind: str, what: str, learned: list[Any]) -> dict[str, Any]:
     """By the share that is lost, the accuracy of the largest networks, labelled before."""
-    data = config.digits
     net = network(data, kind, data.filters[-1])
     values: dict[float, list[float]] = {share: [] for share in config.deleted}
     vote = voting.VOTES[config.vote]
@@ -69,8 +74,9 @@ def delete(config: Config, kind: str, what: str, learned: list[Any]) -> dict[str
     for number, (one, key) in enumerate(zip(learned, keys, strict=True)):
         images = competing.load(data.name, number, data.num_train, data.num_test)
         label, ask, lose = jax.random.split(jax.random.fold_in(key, 1), 3)
-        seen = competitive.respond(net, one, images.train_x, label)
-        voters = voting.assign(seen.counts, images.train_y, 10, net.fields.num_locations)
+        labels = images.train_y[: data.num_label]
+        seen = competitive.respond(net, one, images.train_x[: data.num_label], label)
+        voters = voting.assign(seen.counts, labels, 10, net.fields.num_locations)
         for share in config.deleted:
             lost = DELETE[what](one, lose, share)
             said = vote(voters, competitive.respond(net, lost, images.test_x, ask).counts)
@@ -90,23 +96,23 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     sets = {"digits": config.digits} | ({"fashion": config.fashion} if config.fashion else {})
     ladder: dict[str, Any] = {}
     record.results |= {"ladder": ladder, "deleted": {}}
-    progress.begin(sum(len(KINDS) * len(d.filters) for d in sets.values()) + 4, "ladder")
-    largest: dict[str, list[Any]] = {}
+    num_parts = sum(len(KINDS) * (len(data.filters) + len(DELETE)) for data in sets.values())
+    progress.begin(num_parts, "ladder")
+    largest: dict[tuple[str, str], list[Any]] = {}
     for name, data in sets.items():
         for kind in KINDS:
             for filters in data.filters:
                 progress.describe(f"{name}: {kind}, {filters} filters")
                 learned, row = learn(config, data, kind, filters)
                 ladder.setdefault(name, {}).setdefault(kind, {})[str(filters)] = row
-                if name == "digits":
-                    largest[kind] = learned
+                largest[name, kind] = learned
                 record.save()
                 progress.advance()
-    for kind in KINDS:
+    for (name, kind), learned in largest.items():
         for what in DELETE:
-            progress.describe(f"deletion of {what}: {kind}")
-            found = delete(config, kind, what, largest[kind])
-            record.results["deleted"].setdefault(what, {})[kind] = found
+            progress.describe(f"{name}, {kind}: {what} lost")
+            rows = record.results["deleted"].setdefault(name, {}).setdefault(what, {})
+            rows[kind] = delete(config, sets[name], kind, what, learned)
             record.save()
             progress.advance()
     written = [report.draw(record.results, config, out / "lc_snn.png")]

@@ -20,9 +20,10 @@ Shape letters: n images, B of a batch, I pixels, L locations, K pixels of each, 
 N = L F neurons, T steps.
 
 References: arXiv 1906.11826 (LM-SNN), 1807.09374 (SOM-SNN), 1904.06269 (LC-SNN), and the authors'
-code as papers.md 6 and 7 have it. Ours: images are never shown twice because too few neurons
-fired; there is no pause between images, potentials start at rest; the changes of a presentation
-are made at its end (``block``); constants are for digits of 8 x 8 pixels, unless they are given.
+code as papers.md 6 and 7 have it. Ours: images are shown again because too few neurons fired only
+where nothing is learned; there is no pause between images, potentials start at rest; the changes of
+a presentation are made at its end (``block``); constants are for digits of 8 x 8 pixels, unless
+they are given.
 """
 
 import dataclasses
@@ -62,6 +63,8 @@ class Competitive:
         num_steps: T of an image.
         block: steps between changes of the weights, a divisor of T; None: after every presentation.
         average: the changes by the images of a batch are averaged, else summed.
+        least_spikes: of the layer, for an image to count as answered when nothing is learned, >= 1.
+        most_shows: of an image, each at twice the rate of the one before, >= 1.
     """
 
     fields: Fields = struct.field(pytree_node=False)
@@ -75,6 +78,8 @@ class Competitive:
     num_steps: int = struct.field(pytree_node=False, default=100)
     block: int | None = struct.field(pytree_node=False, default=None)
     average: bool = struct.field(pytree_node=False, default=False)
+    least_spikes: Number = 5
+    most_shows: Number = 1
 
     @property
     def num_neurons(self) -> int:
@@ -271,6 +276,9 @@ def respond(
 ) -> Responses:
     """Show images and count spikes; nothing is learned.
 
+    An image at which fewer than ``least_spikes`` neurons fired is shown again at twice the rate, up
+    to ``most_shows`` times in all; the last showing counts.
+
     Args:
         network: its constants.
         learned: what it knows.
@@ -301,12 +309,36 @@ def _respond(
 
     def step(carry: None, given: tuple[Array, Array]) -> tuple[None, Responses]:
         index, batch = given
-        spikes = encode(network, batch, jax.random.fold_in(key, index))
-        _, record = show(network, learned, spikes)
-        assert record.spikes is not None
-        fired = record.spikes.reshape(*record.spikes.shape[:2], -1)
-        counts = jnp.sum(fired, axis=0).astype(jnp.int32)
-        return carry, Responses(counts, jax.vmap(lambda s: order(s, length), 1)(fired))
+
+        def shown(number: ArrayLike) -> Responses:
+            brighter = network.replace(rate=network.rate * 2.0**number)
+            own = jax.random.fold_in(jax.random.fold_in(key, index), number)
+            _, record = show(network, learned, encode(brighter, batch, own))
+            assert record.spikes is not None
+            fired = record.spikes.reshape(*record.spikes.shape[:2], -1)
+            counts = jnp.sum(fired, axis=0).astype(jnp.int32)
+            return Responses(counts, jax.vmap(lambda s: order(s, length), 1)(fired))
+
+        def few(said: Responses) -> Array:
+            return jnp.sum(said.counts, axis=1) < network.least_spikes
+
+        def again(carry: tuple[Array, Responses]) -> tuple[Array, Responses]:
+            number, before = carry
+            after = shown(number)
+            wanted = few(before)[:, None]
+            return number + 1, jax.tree.map(lambda a, b: jnp.where(wanted, a, b), after, before)
+
+        def unfinished(carry: tuple[Array, Responses]) -> Array:
+            # Padding is black and never makes a spike: it asks for nothing.
+            asks = few(carry[1]) & jnp.any(batch > 0, axis=1)
+            return (carry[0] < network.most_shows) & jnp.any(asks)
+
+        # In the loop from the start, so that there is one program to compile.
+        nothing = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(shown, 0)
+        )
+        begin = jnp.zeros((), jnp.int32), nothing
+        return carry, jax.lax.while_loop(unfinished, again, begin)[1]
 
     responses = jax.lax.scan(step, None, (jnp.arange(num_batches), padded))[1]
     return jax.tree.map(

@@ -94,6 +94,17 @@ def test_a_batch_of_one_is_shown_in_turn(data):
     np.testing.assert_allclose(scanned.theta, looped.theta, atol=1e-5)
 
 
+def test_images_at_which_few_fire_are_shown_again_and_brighter(data, learned):
+    network, _, after = learned["local"]
+    x, key = 0.6 * data.test_x[:16], jax.random.key(4)
+    often = network.replace(least_spikes=3, most_shows=3)
+    once, more = (competitive.respond(n, after, x, key).counts for n in (network, often))
+    enough = np.sum(once, axis=1) >= 3
+    assert 0 < enough.sum() < 16
+    np.testing.assert_array_equal(more[enough], once[enough])
+    assert np.sum(more[~enough]) > np.sum(once[~enough])
+
+
 def test_responses_do_not_depend_on_padding(data, learned):
     network, _, after = learned["lattice"]
     x = data.test_x[:6]
