@@ -33,6 +33,7 @@ from tasks.functions import (
 )
 from tasks.lora.classification import digits as lora_digits
 from tasks.quine import quine
+from tasks.reservoir import reservoir
 from tasks.rl import ENVIRONMENTS, cartpole, control
 from tasks.rl.spiking_agents import spiking_agents
 
@@ -77,6 +78,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     **{f"compromise_{case}": partial(compromise, case) for case in CASES},
     "quine": quine,
     "quine_absolute": partial(quine, fitness="absolute"),
+    "reservoir_digits": reservoir,
 }
 
 

@@ -57,6 +57,7 @@ TAKES_LONG = (
     "lottalora_ladder",
     "lora_evolved",
     "lottalora_lm",
+    "ring_reservoir",
 )
 
 

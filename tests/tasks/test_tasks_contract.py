@@ -21,6 +21,7 @@ SPIKING = ("spiking_cartpole", "spiking_cartpole_constants")
 NEEDS = {
     "bbob_": "evosax.problems",
     "lora_": "sklearn",
+    "reservoir_": "sklearn",
     **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax"),
     "swimmer": "mujoco",
 }
