@@ -92,7 +92,7 @@ def features(
         "neurons": int(network.num_neurons),
         "synapses": int(network.num_synapses),
         "spikes": float(np.mean(parts[1].spikes)),
-        "features": train.shape[1],
+        "features": how.num_snapshots * int(network.num_neurons),
         "milliseconds": 1000 * (time.perf_counter() - began) / (len(train) + len(test)),
     }
     return found._replace(train_x=train, test_x=test), costs
@@ -157,10 +157,7 @@ def thresholds(config: Config, dataset: str, counts: list[int]) -> Results:
 
 
 def coarse(config: Config, dt: float, steps_per_row: int) -> Results:
-    """Scores and costs on few images of Fashion-MNIST, with another step of time.
-
-    ``agreement``: the per cent of features that are as with the finest.
-    """
+    """Scores and costs on few images of Fashion-MNIST, with another step of time."""
     few = dataclasses.replace(
         config, fashion_train=config.coarse_train, fashion_test=config.coarse_test
     )
