@@ -215,7 +215,7 @@ def _evaluate(task: Reservoir, genomes: Array, key: Array) -> tuple[Array, dict[
         }
 
     # On a CPU one network at a time: its states then stay in the cache.
-    at_once = 1 if jax.default_backend() == "cpu" else max(1, len(genomes))
+    at_once = None if jax.default_backend() == "cpu" else max(1, len(genomes))
     return jax.lax.map(one, genomes, batch_size=at_once)
 
 

@@ -158,7 +158,7 @@ def start(network: Network, keys: Array, num_places: int) -> State:
     Args:
         network: with M rows.
         keys: (B,), one a copy.
-        num_places: P, at least the neurons of the largest ring.
+        num_places: P, at least the rows of the largest ring.
     """
     num_rings = len(network.sizes)
     draw = jax.vmap(lambda key: jax.random.randint(key, (num_rings,), 0, _PHASES), out_axes=1)
@@ -239,13 +239,17 @@ def respond(
         pixels: (B, L), in the order of the Hilbert curve.
         keys: (B,), of the phases at the start.
         timing: steps and snapshots.
-        num_places: P, at least the neurons of the largest ring.
+        num_places: P, at least the rows of the largest ring.
     """
     _, snapshots, spikes = simulate(network, start(network, keys, num_places), pixels, timing)
     return Response(jnp.moveaxis(snapshots, 2, 0).astype(bool) & network.real, spikes)
 
 
-_respond = functools.partial(jax.jit, static_argnums=(3, 4))(respond)
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _look(
+    network: Network, images: Array, keys: Array, timing: Timing, num_places: int
+) -> Response:
+    return respond(network, hilbert.sequence(images), keys, timing, num_places)
 
 
 def start_keys(key: Array, num_images: int, same: bool) -> Array:
@@ -291,14 +295,13 @@ def respond_all(
             f"images: expected values in [0, 1], got {np.min(images)} to {np.max(images)}"
         )
     keys = start_keys(key, len(images), same_start)
-    num_places = int(jnp.max(network.sizes))
+    num_places = int(jnp.max(network.place)) + 1
     batch_size = min(batch_size, len(images))
     parts = []
     for begin in range(0, len(images), batch_size):
         size = min(batch_size, len(images) - begin)
         # The last batch is filled up, so that all share one program.
         places = (begin + np.arange(batch_size)) % len(images)
-        pixels = hilbert.sequence(jnp.asarray(images[places]))
-        found = _respond(network, pixels, keys[places], timing, num_places)
+        found = _look(network, images[places], keys[places], timing, num_places)
         parts.append(jax.tree.map(lambda leaf, size=size: np.asarray(leaf)[:size], found))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
