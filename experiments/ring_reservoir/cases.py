@@ -39,6 +39,11 @@ def data(config: Config, dataset: str, repetition: int) -> Data:
     return Data(found.train_x[train], found.train_y[train], found.test_x[test], found.test_y[test])
 
 
+def repetitions(config: Config, dataset: str) -> int:
+    """How many networks a data set is shown to."""
+    return config.repetitions if dataset == "digits" else config.fashion_repetitions
+
+
 def timing(config: Config, dataset: str) -> Timing:
     """How time passes for a data set."""
     if dataset == "digits":
@@ -98,9 +103,11 @@ def features(
     return found._replace(train_x=train, test_x=test), costs
 
 
-def over_repetitions(config: Config, one: Callable[[int, Array], dict[str, float]]) -> Results:
+def over_repetitions(
+    config: Config, repetitions: int, one: Callable[[int, Array], dict[str, float]]
+) -> Results:
     """Summaries, with ``values``, of the numbers that a function of repetition and key returns."""
-    keys = chunks.repetition_keys(config.seed, config.repetitions)
+    keys = chunks.repetition_keys(config.seed, repetitions)
     rows = [one(number, key) for number, key in enumerate(keys)]
     return {
         name: statistics.summarize([row[name] for row in rows])
@@ -117,13 +124,15 @@ def rings(config: Config, dataset: str, design: Design, **options: Any) -> Resul
         found, costs = features(found, design, timing(config, dataset), key, **options)
         return scores(config, found) | costs
 
-    return over_repetitions(config, one)
+    return over_repetitions(config, repetitions(config, dataset), one)
 
 
 def pixels(config: Config, dataset: str) -> Results:
     """Scores of the readout on the pixels themselves."""
     return over_repetitions(
-        config, lambda repetition, key: scores(config, data(config, dataset, repetition))
+        config,
+        repetitions(config, dataset),
+        lambda repetition, key: scores(config, data(config, dataset, repetition)),
     )
 
 
@@ -153,7 +162,7 @@ def thresholds(config: Config, dataset: str, counts: list[int]) -> Results:
             ),
         )
 
-    return over_repetitions(config, one)
+    return over_repetitions(config, repetitions(config, dataset), one)
 
 
 def coarse(config: Config, dt: float, steps_per_row: int) -> Results:
@@ -168,7 +177,7 @@ def coarse(config: Config, dt: float, steps_per_row: int) -> Results:
         told, costs = features(found, design, Timing(dt, steps_per_row), key)
         return scores(few, told) | costs
 
-    return over_repetitions(few, one)
+    return over_repetitions(few, few.fashion_repetitions, one)
 
 
 def task_of(config: Config, repetition: int) -> Reservoir:
@@ -221,7 +230,7 @@ def constants(config: Config, step: Callable[[str], None]) -> Results:
         name: [] for name in ("paper", "paper's best", "random search", "evolved")
     }
     evaluations = []
-    keys = chunks.repetition_keys(config.seed, config.repetitions)
+    keys = chunks.repetition_keys(config.seed, config.searches)
     for number, key in enumerate(keys):
         step(f"constants: search {number + 1}")
         task = task_of(config, number)
@@ -271,4 +280,4 @@ def _judge(config: Config, designs: list[Design]) -> Results:
         runs.extend(float(row["accuracy"]) for row in rows)
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    return over_repetitions(config, one) | {"runs": runs}
+    return over_repetitions(config, len(designs), one) | {"runs": runs}

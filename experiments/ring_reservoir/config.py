@@ -12,14 +12,14 @@ class Config:
     """Hyper-parameters of the study.
 
     Attributes:
-        repetitions: networks, each with images of its own: a fold of the digits, a draw of
-            Fashion-MNIST.
+        repetitions: networks, each with a fold of the digits of its own.
         seed: repetition r uses fold_in(key(seed), r).
         rings: numbers of rings, on the digits.
         dt: of a step, on the digits.
         steps_per_row: on the digits.
         folder: with Fashion-MNIST's IDX files; None leaves it out.
         fashion_rings: numbers of rings, on these.
+        fashion_repetitions: networks, each with images of its own; of `coarse`, too.
         fashion_train: images to train on.
         fashion_test: images to test on.
         fashion_dt: of a step.
@@ -34,6 +34,7 @@ class Config:
         coarse_rings: rings of that.
         coarse_train: images to train on, of that.
         coarse_test: images to test on, of that.
+        searches: one a fold of the digits.
         evolved_rings: rings of the evolved networks.
         evolved_train: images to train on in an evaluation.
         evolved_held_out: images whose error is the fitness.
@@ -49,7 +50,8 @@ class Config:
     steps_per_row: int = 4
     folder: str | None = "/usr/share/datasets/fashion-mnist"
     fashion_rings: tuple[int, ...] = (50, 100, 200, 400)
-    fashion_train: int = 4000
+    fashion_repetitions: int = 3
+    fashion_train: int = 3000
     fashion_test: int = 2000
     fashion_dt: float = 0.09
     fashion_steps: int = 1
@@ -69,6 +71,7 @@ class Config:
     coarse_rings: int = 50
     coarse_train: int = 1000
     coarse_test: int = 1000
+    searches: int = 3
     evolved_rings: int = 25
     evolved_train: int = 400
     evolved_held_out: int = 200
@@ -87,6 +90,7 @@ SMOKE = Config(
     map_couplings=(0.1, 0.3),
     map_rewirings=(0.3,),
     alone=(("coupling", (0.0, 0.5)),),
+    searches=1,
     evolved_rings=5,
     evolved_train=40,
     evolved_held_out=20,

@@ -196,7 +196,8 @@ def markdown(content: Results) -> str:
     config = content["config"]
     evaluations = content["results"]["constants"]["evaluations"]
     prose = (
-        f"{config['repetitions']} repetitions, medians with 95 % bootstrap intervals. Alpha of the "
+        f"{config['repetitions']} networks, {config['fashion_repetitions']} on Fashion-MNIST, each "
+        "with images of its own; medians with 95 % bootstrap intervals. Alpha of the "
         "ridge by a fifth of the images to train on, else where it says 1e-4, the paper's. Known "
         "images: mean with alpha 1e-4. Threshold units: as many random ones as the reservoir has "
         "features. Same start: all images meet the rings in the same phases. Spikes: pulses an "
