@@ -116,15 +116,18 @@ def over_repetitions(
     }
 
 
-def rings(config: Config, dataset: str, design: Design, **options: Any) -> Results:
+def rings(
+    config: Config, dataset: str, design: Design, count: int | None = None, **options: Any
+) -> Results:
     """Scores and costs of networks of a design; options go to `features`."""
+    count = repetitions(config, dataset) if count is None else count
 
     def one(repetition: int, key: Array) -> dict[str, float]:
         found = data(config, dataset, repetition)
         found, costs = features(found, design, timing(config, dataset), key, **options)
         return scores(config, found) | costs
 
-    return over_repetitions(config, repetitions(config, dataset), one)
+    return over_repetitions(config, count, one)
 
 
 def pixels(config: Config, dataset: str) -> Results:

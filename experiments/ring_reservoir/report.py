@@ -196,14 +196,14 @@ def markdown(content: Results) -> str:
     config = content["config"]
     evaluations = content["results"]["constants"]["evaluations"]
     prose = (
-        f"{config['repetitions']} networks, {config['fashion_repetitions']} on Fashion-MNIST, each "
-        "with images of its own; medians with 95 % bootstrap intervals. Alpha of the "
-        "ridge by a fifth of the images to train on, else where it says 1e-4, the paper's. Known "
-        "images: mean with alpha 1e-4. Threshold units: as many random ones as the reservoir has "
-        "features. Same start: all images meet the rings in the same phases. Spikes: pulses an "
-        f"image. Searches: {evaluations} evaluations; a judged number is the mean of "
-        f"{config['judged']} networks, differences are paired by network, with a 95 % interval and "
-        "Wilcoxon's p."
+        f"{config['repetitions']} networks, {config['fashion_repetitions']} on Fashion-MNIST, "
+        f"{config['side_repetitions']} of the map and of constants changed alone, each with images "
+        "of its own; medians with 95 % bootstrap intervals. Alpha of the ridge by a fifth of the "
+        "images to train on, else where it says 1e-4, the paper's. Known images: mean with alpha "
+        "1e-4. Threshold units: as many random ones as the reservoir has features. Same start: all "
+        "images meet the rings in the same phases. Spikes: pulses an image. Searches: "
+        f"{evaluations} evaluations; a judged number is the mean of {config['judged']} networks, "
+        "differences are paired by network, with a 95 % interval and Wilcoxon's p."
     )
     return tables.document(content, prose, _all(content))
 

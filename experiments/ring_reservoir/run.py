@@ -72,7 +72,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
                 rewiring=rewiring,
                 density=rewiring,
             )
-            row = cases.rings(config, "digits", design)
+            row = cases.rings(config, "digits", design, config.side_repetitions)
             found["map"].append({"coupling": coupling, "rewiring": rewiring, **row})
     record.save()
     found["alone"] = {}
@@ -81,7 +81,8 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         for value in values:
             step(f"{name} {value}")
             design = Design(config.side_rings, **{name: value})
-            found["alone"][name][str(value)] = cases.rings(config, "digits", design)
+            row = cases.rings(config, "digits", design, config.side_repetitions)
+            found["alone"][name][str(value)] = row
     record.save()
     found["coarse"] = []
     for dt, steps in config.coarse if config.folder is not None else ():

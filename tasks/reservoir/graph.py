@@ -3,6 +3,8 @@
 Shape letters: R nodes, k neighbours of a node in the lattice, E = R k / 2 edges.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -28,6 +30,7 @@ def draw_rewiring(key: Array, num_nodes: int, degree: int = 2) -> tuple[Array, A
     )
 
 
+@functools.partial(jax.jit, static_argnames="degree")
 def small_world(chances: Array, targets: Array, rewiring: ArrayLike, degree: int = 2) -> Array:
     """A ring lattice whose edges are moved with a probability, one after the other.
 
@@ -64,6 +67,7 @@ def small_world(chances: Array, targets: Array, rewiring: ArrayLike, degree: int
     return jax.lax.scan(move, lattice | lattice.T, (starts, ends, chances, targets))[0]
 
 
+@functools.partial(jax.jit, static_argnames="width")
 def neighbours(adjacency: Array, width: int) -> tuple[Array, Array]:
     """The neighbours of every node, as many columns as the node with the most of them needs.
 

@@ -80,6 +80,7 @@ class Luck(NamedTuple):
     mask: Array
 
 
+@functools.partial(jax.jit, static_argnames=("num_rings", "num_inputs", "degree"))
 def draw(key: Array, num_rings: int, num_inputs: int = 8, degree: int = 2) -> Luck:
     """The luck of a network of R rings with I inputs on a graph of some degree."""
     size_key, graph_key, mask_key = jax.random.split(key, 3)
@@ -113,6 +114,7 @@ def _rows(capacities: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return ring, place, row
 
 
+@functools.partial(jax.jit, static_argnames=("capacities", "width"))
 def connect(
     capacities: tuple[int, ...],
     sizes: Array,

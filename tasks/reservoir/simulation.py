@@ -161,8 +161,8 @@ def start(network: Network, keys: Array, num_places: int) -> State:
         num_places: P, at least the rows of the largest ring.
     """
     num_rings = len(network.sizes)
-    draw = jax.vmap(lambda key: jax.random.randint(key, (num_rings,), 0, _PHASES), out_axes=1)
-    phases = draw(keys)[network.ring]
+    bits = jax.vmap(lambda key: jax.random.bits(key, (num_rings,)), out_axes=1)(keys)
+    phases = (bits % _PHASES).astype(int)[network.ring]
     which = (network.sizes - SMALLEST_RING)[network.ring]
     cap, out = (
         jnp.asarray(table)[which[:, None], phases, network.place[:, None]]
@@ -221,7 +221,8 @@ def simulate(
         )
         # Each part's last row is the one that stays.
         part = number * timing.num_snapshots // num_rows
-        return (state, spikes, snapshots.at[part].set(state.out)), None
+        snapshots = jax.lax.dynamic_update_index_in_dim(snapshots, state.out, part, 0)
+        return (state, spikes, snapshots), None
 
     spikes = jnp.zeros(len(pixels), jnp.int32)
     snapshots = jnp.zeros((timing.num_snapshots, *state.out.shape), state.out.dtype)
