@@ -41,6 +41,8 @@ class Config:
         evolved_held_out: images whose error is the fitness.
         population_size: N.
         generations: of evolution; random search has as many evaluations.
+        looks: further evaluations, with other images and luck, of the best N.
+        judged_rings: numbers of rings that the constants are judged with.
         judged: networks, drawn anew, that constants are judged by.
     """
 
@@ -52,8 +54,8 @@ class Config:
     folder: str | None = "/usr/share/datasets/fashion-mnist"
     fashion_rings: tuple[int, ...] = (25, 50, 100, 200)
     fashion_repetitions: int = 3
-    fashion_train: int = 3000
-    fashion_test: int = 2000
+    fashion_train: int = 2000
+    fashion_test: int = 1500
     fashion_dt: float = 0.09
     fashion_steps: int = 1
     alphas: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
@@ -78,13 +80,15 @@ class Config:
     evolved_train: int = 256
     evolved_held_out: int = 128
     population_size: int = 16
-    generations: int = 20
-    judged: int = 5
+    generations: int = 16
+    looks: int = 4
+    judged_rings: tuple[int, ...] = (25,)
+    judged: int = 4
 
 
 SMOKE = Config(
     repetitions=2,
-    rings=(5, 8),
+    rings=(5,),
     folder=None,
     steps_per_row=1,
     alphas=(10.0, 100.0),
@@ -99,5 +103,7 @@ SMOKE = Config(
     evolved_held_out=20,
     population_size=8,
     generations=2,
+    looks=1,
+    judged_rings=(5,),
     judged=1,
 )

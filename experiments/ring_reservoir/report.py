@@ -106,7 +106,7 @@ def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
         "threshold units",
         "same start",
         "spikes",
-        "ms an image",
+        "processor ms an image",
         "paper, MNIST",
     ]
     shown = [
@@ -147,7 +147,7 @@ def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
             (
                 f"Steps of time: Fashion-MNIST, {config['coarse_rings']} rings, "
                 f"{config['coarse_train']:,} images to train on",
-                ["dt", "steps", "accuracy, %", "mean ± sd", "spikes", "ms an image"],
+                ["dt", "steps", "accuracy, %", "mean ± sd", "spikes", "processor ms an image"],
                 [
                     [
                         f"{row['dt']:g}",
@@ -194,7 +194,7 @@ def terminal(content: Results) -> list[Table]:
 def markdown(content: Results) -> str:
     """The tables of the study."""
     config = content["config"]
-    evaluations = content["results"]["constants"]["evaluations"]
+    evaluations = (config["generations"] + config["looks"]) * config["population_size"]
     prose = (
         f"{config['repetitions']} networks, {config['fashion_repetitions']} on Fashion-MNIST, "
         f"{config['side_repetitions']} of the map and of constants changed alone, each with images "
@@ -202,8 +202,8 @@ def markdown(content: Results) -> str:
         "images to train on, else where it says 1e-4, the paper's. Known images: mean with alpha "
         "1e-4. Threshold units: as many random ones as the reservoir has features. Same start: all "
         "images meet the rings in the same phases. Spikes: pulses an image. Searches: "
-        f"{evaluations} evaluations; a judged number is the mean of {config['judged']} networks, "
-        "differences are paired by network, with a 95 % interval and Wilcoxon's p."
+        f"{evaluations} evaluations each; a judged number is the mean of {config['judged']} "
+        "networks, differences are paired by network, with a 95 % interval and Wilcoxon's p."
     )
     return tables.document(content, prose, _all(content))
 

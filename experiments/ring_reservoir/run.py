@@ -33,8 +33,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     num_parts += len(config.map_couplings) * len(config.map_rewirings)
     num_parts += sum(len(values) for _, values in config.alone)
     num_parts += len(config.coarse) if config.folder is not None else 0
-    sizes = {config.evolved_rings, config.side_rings}
-    progress.begin(num_parts + config.searches + 4 * len(sizes), "reservoirs")
+    progress.begin(num_parts + config.searches + 4 * len(config.judged_rings), "reservoirs")
 
     def step(text: str) -> None:
         progress.describe(text)
