@@ -46,7 +46,7 @@ class Config:
         judged: networks, drawn anew, that constants are judged by.
     """
 
-    repetitions: int = 5
+    repetitions: int = 3
     seed: int = 20261128
     rings: tuple[int, ...] = (12, 25, 50, 100, 200)
     dt: float = 0.1
@@ -54,8 +54,8 @@ class Config:
     folder: str | None = "/usr/share/datasets/fashion-mnist"
     fashion_rings: tuple[int, ...] = (25, 50, 100, 200)
     fashion_repetitions: int = 3
-    fashion_train: int = 2000
-    fashion_test: int = 1500
+    fashion_train: int = 1500
+    fashion_test: int = 1000
     fashion_dt: float = 0.09
     fashion_steps: int = 1
     alphas: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
@@ -65,14 +65,14 @@ class Config:
     map_couplings: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.8)
     map_rewirings: tuple[float, ...] = (0.1, 0.3, 0.5, 0.8)
     alone: tuple[tuple[str, tuple[float, ...]], ...] = (
-        ("coupling", (0.0, 0.1, 0.25, 0.5, 1.0)),
-        ("gain", (0.15, 0.3, 0.6375, 1.2, 2.4)),
+        ("coupling", (0.0, 0.25, 0.5, 1.0)),
+        ("gain", (0.3, 0.6375, 1.2, 2.4)),
         ("rewiring", (0.0, 0.2, 1.0)),
         ("density", (0.1, 0.2, 0.5, 1.0)),
         ("largest_ring", (3, 5, 10)),
     )
     coarse: tuple[tuple[float, int], ...] = ((0.01, 9), (0.03, 3), (0.09, 1))
-    coarse_rings: int = 50
+    coarse_rings: int = 25
     coarse_train: int = 600
     coarse_test: int = 600
     searches: int = 3
@@ -80,7 +80,7 @@ class Config:
     evolved_train: int = 256
     evolved_held_out: int = 128
     population_size: int = 16
-    generations: int = 16
+    generations: int = 12
     looks: int = 4
     judged_rings: tuple[int, ...] = (25,)
     judged: int = 4

@@ -3,6 +3,7 @@
 Shape letters: N individuals, D numbers of the genome, R rings, I inputs.
 """
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -185,16 +186,21 @@ class Reservoir:
                 f"num_train + num_held_out: expected at most the {available} images of {self.data}"
                 f", got {self.num_train} + {self.num_held_out}"
             )
-        return _evaluate(self, genomes, key)
+        image_key, start_key, luck_key = jax.random.split(key, 3)
+        if self.evolved == "wiring":
+            luck_key = jax.random.key(self.seed)
+        x, y = jnp.asarray(self.images.train_x), jnp.asarray(self.images.train_y)
+        # What is the same for all folds and seeds is compiled once.
+        same = dataclasses.replace(self, fold=0, seed=0)
+        return _evaluate(same, genomes, (image_key, start_key, luck_key), x, y)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _evaluate(task: Reservoir, genomes: Array, key: Array) -> tuple[Array, dict[str, Array]]:
-    image_key, start_key, luck_key = jax.random.split(key, 3)
-    if task.evolved == "wiring":
-        luck_key = jax.random.key(task.seed)
+def _evaluate(
+    task: Reservoir, genomes: Array, keys: tuple[Array, Array, Array], x: Array, y: Array
+) -> tuple[Array, dict[str, Array]]:
+    image_key, start_key, luck_key = keys
     luck = network.draw(luck_key, task.num_rings, task.num_inputs)
-    x, y = jnp.asarray(task.images.train_x), jnp.asarray(task.images.train_y)
     count = task.num_train + task.num_held_out
     # Drawn without replacement; random.choice would take seconds to compile.
     _, chosen = jax.lax.top_k(jax.random.uniform(image_key, (len(x),)), count)

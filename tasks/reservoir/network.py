@@ -209,7 +209,7 @@ class Design:
 def _capacities(sizes: np.ndarray, largest: int) -> tuple[int, ...]:
     """Rows for each ring: its neurons, and some to spare, so that networks share their shape."""
     room = largest - sizes
-    spare = -sizes.sum() % max(8, len(sizes) // 2)
+    spare = -sizes.sum() % max(8, len(sizes))
     given = np.clip(spare - (np.cumsum(room) - room), 0, room)
     return tuple((sizes + given).tolist())
 
@@ -222,11 +222,12 @@ def build(design: Design, key: Array) -> Network:
     luck = draw(key, design.num_rings, design.num_inputs, design.degree)
     sizes = ring_sizes(luck, design.smallest_ring, design.largest_ring)
     adjacency = graph.small_world(luck.chances, luck.targets, design.rewiring, design.degree)
+    most = int(jnp.max(jnp.sum(adjacency, axis=1)))
     return connect(
         _capacities(np.asarray(sizes), design.largest_ring),
         sizes,
         adjacency,
-        int(jnp.max(jnp.sum(adjacency, axis=1))),
+        min(most + most % 2, design.num_rings - 1),
         input_mask(luck, design.density),
         design.coupling,
         design.gain,

@@ -109,12 +109,17 @@ def classify(
         raise ValueError(
             f"train: expected features (n, P) and n labels, got {features.shape} and {labels.shape}"
         )
+    # Constant features change nothing, and let data of about the same size share a program.
+    num_features = features.shape[1]
+    room = -num_features % max(64, 1 << max(0, num_features.bit_length() - 3))
+    features = np.pad(features, ((0, 0), (0, room)))
     with jax.enable_x64(True):
         readout = _fit(
             jnp.asarray(features), jnp.asarray(labels), jnp.asarray(alphas, float), num_classes
         )
     # Telling needs no such precision.
     weights, offset = (np.asarray(part, np.float32) for part in readout)
+    weights = weights[:, :num_features]
     return [
         np.argmax(other.astype(np.float32) @ weights + offset[:, None], axis=-1) for other in others
     ]
