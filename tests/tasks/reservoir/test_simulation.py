@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tasks.reservoir import Design, Timing, build, hilbert, respond_all, simulation
-from tasks.reservoir.network import Network
+from tasks.reservoir import network as network_of_rings
+from tasks.reservoir.network import Luck, Network
 from tasks.reservoir.simulation import State
 
 DESIGN = Design(num_rings=9, largest_ring=6, rewiring=0.5, density=0.4)
@@ -59,10 +60,13 @@ def oracle(network, cap, out, pixels, timing):
     return np.array(caps), np.array(outs)
 
 
-def test_against_the_equations_in_float64(images):
+def test_against_the_equations_in_float64(network, images):
+    rng = np.random.default_rng(1)
+    shape = (len(network.ring), 2)
     with jax.enable_x64(True):
-        network = build(DESIGN, jax.random.key(1))
-        state = simulation.start(network, simulation.start_keys(jax.random.key(2), 2, False), 6)
+        network = network.replace(coupling=jnp.asarray(0.25), gain=jnp.asarray(0.6375))
+        out = jnp.asarray(rng.integers(0, 2, shape), jnp.int8)
+        state = State(jnp.asarray(rng.uniform(size=shape)), out)
         pixels = hilbert.sequence(jnp.asarray(images[:2], float))
         last, snapshots, spikes = jax.jit(simulation.simulate, static_argnums=3)(
             network, state, pixels, TIMING
@@ -147,11 +151,17 @@ def test_a_network_as_designed(network):
     assert not np.diag(np.asarray(network.inputs)[:8]).any()
     among, inputs = dense(network)
     assert (among > 0).sum() + (inputs > 0).sum() == network.num_synapses
-    larger = build(Design(num_rings=400), jax.random.key(0))
-    counts = np.bincount(larger.sizes, minlength=11)[3:]
-    assert counts.sum() == 400
-    assert counts.min() > 50 - 4 * np.sqrt(50)
-    assert np.mean(np.asarray(larger.inputs)) == pytest.approx(0.2, abs=0.03)
+
+
+def test_sizes_and_masks_have_their_shares():
+    rng = np.random.default_rng(0)
+    luck = Luck(rng.uniform(size=400), *np.zeros((2, 1)), rng.uniform(size=(400, 8)))
+    counts = np.bincount(network_of_rings.ring_sizes(luck, 3, 10), minlength=11)
+    assert counts.sum() == counts[3:].sum() == 400
+    assert counts[3:].min() > 50 - 4 * np.sqrt(50)
+    mask = np.asarray(network_of_rings.input_mask(luck, 0.2))
+    assert np.mean(mask) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 3200))
+    assert not np.diag(mask[:8]).any()
 
 
 @pytest.mark.parametrize(
