@@ -237,4 +237,5 @@ def reservoir(evolved: str = "constants", **options: Any) -> Reservoir:
         ValueError: what `Reservoir` refuses.
     """
     name = "reservoir_digits" + ("_wiring" if evolved == "wiring" else "")
-    return Reservoir(**{"name": name, "evolved": evolved} | options)
+    fields: dict[str, Any] = {"name": name, "evolved": evolved} | options
+    return Reservoir(**fields)

@@ -96,7 +96,7 @@ def draw(key: Array, num_rings: int, num_inputs: int = 8, degree: int = 2) -> Lu
 def ring_sizes(luck: Luck, smallest: ArrayLike, largest: ArrayLike) -> Array:
     """Sizes (R,), uniform from the smallest to the largest."""
     spread = jnp.asarray(largest) - smallest + 1
-    return smallest + jnp.floor(luck.size * spread).astype(int)
+    return jnp.asarray(smallest) + jnp.floor(luck.size * spread).astype(int)
 
 
 def input_mask(luck: Luck, density: ArrayLike) -> Array:
@@ -143,7 +143,7 @@ def connect(
         previous=jnp.where(place == 0, last[ring], before),
         ring=jnp.asarray(ring),
         place=jnp.asarray(place),
-        real=place < sizes[ring],
+        real=jnp.asarray(place) < sizes[ring],
         sizes=sizes,
         neighbours=others,
         joined=joined,

@@ -144,7 +144,8 @@ def orbits(largest: int) -> tuple[np.ndarray, np.ndarray]:
         rise = decay * gap
         out = np.where((rise >= UPPER) | ((rise >= LOWER) & (out == 0)), 0, 1).astype(np.int8)
         if number >= _FORGET and (number - _FORGET) % _EVERY == 0:
-            caps.append(cap), outs.append(out)
+            caps.append(cap)
+            outs.append(out)
     exists = np.arange(largest) < sizes[:, None, None]
     return (
         np.where(exists, np.stack(caps, axis=1), 1).astype(np.float32),

@@ -33,6 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     name: {"num_episodes": 2, "max_steps": 40} for name in ENVIRONMENTS
 }
 OPTIONS |= {name: {"num_steps": 40, "num_lives": 1} for name in SPIKING}
+OPTIONS |= {"reservoir_digits": {"num_rings": 4, "num_train": 24, "num_held_out": 8}}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.
