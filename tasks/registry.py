@@ -33,6 +33,7 @@ from tasks.functions import (
 )
 from tasks.lora.classification import digits as lora_digits
 from tasks.quine import quine
+from tasks.reservoir import reservoir
 from tasks.rl import ENVIRONMENTS, cartpole, control
 from tasks.rl.spiking_agents import spiking_agents
 from tasks.snn import evolved as snn
@@ -82,6 +83,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "snn_local_constants": partial(snn.constants, "local"),
     "quine": quine,
     "quine_absolute": partial(quine, fitness="absolute"),
+    "reservoir_digits": reservoir,
 }
 
 

@@ -10,12 +10,8 @@ from tests import compilation
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SLOW = (
-    "05",
-    "06",
-    "07",
-    "08",
-)  # half a minute and more, nearly all of it compilation of their searches
+# Half a minute and more, nearly all of it compilation of their searches.
+SLOW = ("05", "06", "07", "08", "09")
 RUN = [
     pytest.param(path, marks=pytest.mark.slow if path.name[:2] in SLOW else ())
     for path in NOTEBOOKS

@@ -63,6 +63,7 @@ TAKES_LONG = (
     "mixed_spaces",
     "niching",
     "quine",
+    "ring_reservoir",
     "rl_conditional",
     "runtime",
     "snn_conversion",

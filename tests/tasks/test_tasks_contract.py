@@ -22,6 +22,7 @@ NEEDS = {
     "bbob_": "evosax.problems",
     "lora_": "sklearn",
     "snn_": "sklearn",
+    "reservoir_": "sklearn",
     **dict.fromkeys((*ENVIRONMENTS, "spiking_"), "gymnax"),
     "swimmer": "mujoco",
 }
@@ -43,6 +44,7 @@ OPTIONS |= {
     f"snn_delays_{data}": {"num_neurons": 10, "num_steps": 8, "longest": 8, "batch_size": 16}
     for data in ("digits", "patterns")
 }
+OPTIONS |= {"reservoir_digits": {"num_rings": 4, "num_train": 24, "num_held_out": 8}}
 
 # Their finest waves are below float32's resolution of x, so that every compilation rounds
 # differently: relative tolerance instead of 2e-4.

@@ -1,0 +1,1 @@
+"""Rings of oscillators that read images: how many, how coupled, and against what?"""
