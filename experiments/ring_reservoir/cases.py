@@ -23,8 +23,13 @@ from tasks.reservoir.evolved import Reservoir
 Results = dict[str, Any]
 PIXEL = 2.55
 """The reference shows a brightness of 1 as 2.55, so that its gain is 2.55 epsilon."""
-PAPER = {"coupling": 0.25, "gain": 0.25 * PIXEL, "rewiring": 0.2, "density": 0.2}
-PAPERS_BEST = {"coupling": 0.3, "gain": 0.3 * PIXEL, "rewiring": 0.5, "density": 0.5}
+PAPER: dict[str, Any] = {"coupling": 0.25, "gain": 0.25 * PIXEL, "rewiring": 0.2, "density": 0.2}
+PAPERS_BEST: dict[str, Any] = {
+    "coupling": 0.3,
+    "gain": 0.3 * PIXEL,
+    "rewiring": 0.5,
+    "density": 0.5,
+}
 
 
 def data(config: Config, dataset: str, repetition: int) -> Data:

@@ -79,7 +79,8 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         found["alone"][name] = {}
         for value in values:
             step(f"{name} {value}")
-            design = Design(config.side_rings, **{name: value})
+            changed: dict[str, Any] = {name: value}
+            design = Design(config.side_rings, **changed)
             row = cases.rings(config, "digits", design, config.side_repetitions)
             found["alone"][name][str(value)] = row
     record.save()

@@ -197,9 +197,9 @@ class Reservoir:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _evaluate(
-    task: Reservoir, genomes: Array, keys: tuple[Array, Array, Array], x: Array, y: Array
+    task: Reservoir, genomes: Array, luck_of: tuple[Array, Array, Array], x: Array, y: Array
 ) -> tuple[Array, dict[str, Array]]:
-    image_key, start_key, luck_key = keys
+    image_key, start_key, luck_key = luck_of
     luck = network.draw(luck_key, task.num_rings, task.num_inputs)
     count = task.num_train + task.num_held_out
     # Drawn without replacement; random.choice would take seconds to compile.

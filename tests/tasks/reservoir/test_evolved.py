@@ -42,6 +42,7 @@ def test_constants_are_those_of_a_design():
         assert getattr(design, name) == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.slow  # compiles two networks
 def test_room_that_no_neuron_has_changes_nothing():
     """A genome's network, with room for the largest rings, responds as the one of its design."""
     task = reservoir(**TINY)
