@@ -121,6 +121,12 @@ def unit(images: Images) -> Images:
     return images._replace(train_x=train_x, test_x=test_x, white=1.0)
 
 
+def flat(images: Images) -> Images:
+    """Pixels of an image in a row, row by row: (n, H W)."""
+    train_x, test_x = (x.reshape(len(x), -1) for x in (images.train_x, images.test_x))
+    return images._replace(train_x=train_x, test_x=test_x)
+
+
 def standardised(images: Images) -> tuple[np.ndarray, np.ndarray]:
     """Flat pixels to train on and to test on, less the former's mean, over their deviation.
 

@@ -4,7 +4,7 @@ Nothing opens a window: figures are built without pyplot's state and written as 
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +177,19 @@ def band(
     """A line with a shaded interval and markers."""
     (line,) = axis.plot(x, middle, "o-", label=label, color=color, markersize=3.5)
     axis.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+
+
+def intervals(
+    axis: "Axes",
+    x: Sequence[float] | np.ndarray,
+    rows: Iterable[Mapping[str, Any]],
+    label: str,
+    color: str | None = None,
+) -> None:
+    """A line of medians with their intervals, of `statistics.summarize`'s summaries."""
+    rows = list(rows)
+    middle, low, high = ([row[key] for row in rows] for key in ("median", "low", "high"))
+    band(axis, x, middle, low, high, label, color)
 
 
 def curve(axis: "Axes", values: Mapping[str, np.ndarray], label: str, color: str) -> None:

@@ -77,8 +77,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
         axis.set(title=dataset.capitalize(), ylabel="accuracy, %", xticks=range(len(ways)))
         axis.set_xticklabels([_NAMES[way] for way in ways], rotation=35, ha="right", fontsize=7)
     for (way, row), color in zip(found["jitter"].items(), figures.COLORS, strict=False):
-        columns = ([one[key] for one in row.values()] for key in ("median", "low", "high"))
-        figures.band(axes[0][-1], config.jitters, *columns, _NAMES[way], color)
+        figures.intervals(axes[0][-1], config.jitters, row.values(), _NAMES[way], color)
     if found["jitter"]:
         axes[0][-1].set(title="Patterns", xlabel="jitter, steps", ylabel="accuracy, %")
         axes[0][-1].legend(fontsize=6)

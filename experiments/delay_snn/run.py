@@ -64,7 +64,7 @@ def learn(config: Config, task: Delays, way: str, key: Array) -> weightless.Memo
     start = weightless.init(task.network, begin)
     if way == UNTRAINED:
         return start
-    network = task.network.replace(teach=way)
+    network = dataclasses.replace(task.network, teach=way)
     times, classes = _data(config, task)[0]
     return weightless.train(network, start, times, classes, order, num_epochs=config.num_epochs)
 

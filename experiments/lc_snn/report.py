@@ -90,18 +90,14 @@ def draw(found: Results, config: Config, path: Path) -> Path:
         for (kind, sizes), color in zip(kinds.items(), figures.COLORS, strict=False):
             rows = [size[config.vote] for size in sizes.values()]
             x = [size["neurons"] for size in sizes.values()]
-            figures.band(row[0], x, *_bands(rows), _NAMES[kind], color)
+            figures.intervals(row[0], x, rows, _NAMES[kind], color)
         row[0].set(title=_TITLES[dataset], xlabel="neurons", ylabel="accuracy, %", xscale="log")
         for axis, (what, kinds) in zip(row[1:], found["deleted"][dataset].items(), strict=True):
             for (kind, shares), color in zip(kinds.items(), figures.COLORS, strict=False):
                 x = [float(share) for share in shares]
-                figures.band(axis, x, *_bands(list(shares.values())), _NAMES[kind], color)
+                figures.intervals(axis, x, shares.values(), _NAMES[kind], color)
                 theirs = _MNIST_DELETED[what][kind]
                 axis.plot([i / 10 for i in range(10)], theirs, ":", color=color)
             axis.set(title=f"{what} lost", xlabel="share (dotted: the paper's, MNIST)")
     axes[0][0].legend(fontsize=7)
     return figures.save(figure, path)
-
-
-def _bands(rows: list[Results]) -> list[list[float]]:
-    return [[row[key] for row in rows] for key in ("median", "low", "high")]

@@ -43,8 +43,7 @@ def network(data: Data, kind: str, filters: int) -> Competitive:
     neurons = fields.num_locations * filters
     whole = Fields(data.side, data.side)
     # The lattice's own higher level, from the first image on.
-    mild = Uniform(lattice_map(whole, neurons).inhibition.high)
-    return lattice_map(whole, neurons, inhibition=mild, most_shows=4)
+    return lattice_map(whole, neurons, inhibition=Uniform(10.0), most_shows=4)
 
 
 def learn(config: Config, data: Data, kind: str, filters: int) -> tuple[list[Any], dict[str, Any]]:

@@ -16,8 +16,9 @@ from jax import Array
 import diffevo
 from experiments.common import chunks, statistics
 from experiments.ring_reservoir.config import Config
-from tasks.lora.data import Data
-from tasks.reservoir import Design, Timing, build, classify, images, reservoir, respond_all
+from tasks import images
+from tasks.images import Images
+from tasks.reservoir import Design, Timing, build, classify, reservoir, respond_all
 from tasks.reservoir.evolved import Reservoir
 
 Results = dict[str, Any]
@@ -32,16 +33,18 @@ PAPERS_BEST: dict[str, Any] = {
 }
 
 
-def data(config: Config, dataset: str, repetition: int) -> Data:
+def data(config: Config, dataset: str, repetition: int) -> Images:
     """What a repetition is trained and tested on."""
     if dataset == "digits":
-        return images.load("digits", repetition % 5)
+        return images.flat(images.unit(images.digits(repetition % 5)))
     assert config.folder is not None
-    found = images.load(config.folder)
+    found = images.flat(images.unit(images.from_folder(config.folder)))
     rng = np.random.default_rng([config.seed, repetition])
     train = rng.permutation(len(found.train_x))[: config.fashion_train]
     test = rng.permutation(len(found.test_x))[: config.fashion_test]
-    return Data(found.train_x[train], found.train_y[train], found.test_x[test], found.test_y[test])
+    return Images(
+        found.train_x[train], found.train_y[train], found.test_x[test], found.test_y[test]
+    )
 
 
 def repetitions(config: Config, dataset: str) -> int:
@@ -56,7 +59,7 @@ def timing(config: Config, dataset: str) -> Timing:
     return Timing(config.fashion_dt, config.fashion_steps)
 
 
-def scores(config: Config, found: Data) -> dict[str, float]:
+def scores(config: Config, found: Images) -> dict[str, float]:
     """Of ridge regression on features: shares in per cent, and the alpha that was chosen.
 
     ``accuracy`` with the alpha that is best on the last fifth of the images to train on,
@@ -85,8 +88,8 @@ def scores(config: Config, found: Data) -> dict[str, float]:
 
 
 def features(
-    found: Data, design: Design, how: Timing, key: Array, same_start: bool = False
-) -> tuple[Data, dict[str, float]]:
+    found: Images, design: Design, how: Timing, key: Array, same_start: bool = False
+) -> tuple[Images, dict[str, float]]:
     """Snapshots of a network that was drawn from a key, instead of the images; and its costs."""
     network_key, train_key, test_key = jax.random.split(key, 3)
     if same_start:

@@ -123,22 +123,6 @@ def test(
 
 
 @dataclass(frozen=True)
-class Logarithmic:
-    """The same task, its spikes reported as their logarithm too: they range over decades."""
-
-    task: Constants
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else is asked for is the task's."""
-        return getattr(self.task, name)
-
-    def evaluate(self, genomes: Array, key: Array) -> tuple[Array, dict[str, Array]]:
-        """Fitness and traits of genomes (N, D)."""
-        fitness, traits = self.task.evaluate(genomes, key)
-        return fitness, traits | {"log_spikes": jnp.log10(traits["spikes"] + 1)}
-
-
-@dataclass(frozen=True)
 class Turns:
     """Asks for one number of spikes after the other, evenly over what digits usually take."""
 
@@ -157,7 +141,6 @@ def steer(config: Config, task: Constants, key: Array) -> dict[str, Any]:
         ``accuracy`` and ``spikes`` (G N,) of the run; ``asked``: of each wish, spikes ``wanted``,
         and ``accuracy`` and ``spikes`` (S,) of the samples.
     """
-    told = Logarithmic(task)
     search = diffevo.CharlesD(
         config.population_size, task.solution, conditions=(conditions.Trait("log_spikes"),)
     )
@@ -165,7 +148,7 @@ def steer(config: Config, task: Constants, key: Array) -> dict[str, Any]:
     levels = tuple(float(level) for level in np.linspace(0.3, 3.0, len(config.asked)))
     history = generations.run(
         search,
-        told,
+        task,
         key[None],
         config.generations,
         params_at=Turns(levels),

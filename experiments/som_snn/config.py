@@ -58,7 +58,7 @@ class Config:
     )
     shares_low: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 1.0)
     low: float = 1.0
-    high: float = 120.0
+    high: float = 10.0
     sizes: tuple[int, ...] = (25, 100, 400)
     batch_size: int = 1
     votes: tuple[str, ...] = (

@@ -81,7 +81,6 @@ def draw(found: Results, config: Config, path: Path) -> Path:
     sizes = [int(size) for size in found["sizes"]]
     for vote, color in zip(config.votes, figures.COLORS, strict=False):
         rows = [row[vote] for row in found["sizes"].values()]
-        columns = ([row[key] for row in rows] for key in ("median", "low", "high"))
-        figures.band(axes[0][-1], sizes, *columns, vote, color)
+        figures.intervals(axes[0][-1], sizes, rows, vote, color)
     axes[0][-1].set(title="Digits, by neurons", xlabel="neurons", xscale="log")
     return figures.save(figure, path)

@@ -19,11 +19,14 @@ from tasks.snn.inhibition import Inhibition
 def inhibitions(config: Config) -> dict[str, Inhibition]:
     """All that are compared, by name; p_low 0 is the high level from the first image on."""
     low, high = config.low, config.high
-    return {
+    found: dict[str, Inhibition] = {
         "uniform": Uniform(high),
         "growing": Growing(low, high),
         "increasing": Increasing(high=high),
-    } | {f"two-level, p_low {share}": TwoLevel(low, high, share) for share in config.shares_low}
+    }
+    for share in config.shares_low:
+        found[f"two-level, p_low {share}"] = TwoLevel(low, high, share)
+    return found
 
 
 def learn(config: Config, data: Data, neurons: int, inhibition: Inhibition) -> dict[str, Any]:

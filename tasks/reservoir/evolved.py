@@ -14,9 +14,10 @@ import numpy as np
 from jax import Array
 
 from diffevo import Integer, Real, SearchSpace
+from tasks import images
 from tasks.base import check_points
-from tasks.lora.data import Data
-from tasks.reservoir import graph, hilbert, images, network, readout, simulation
+from tasks.images import Images
+from tasks.reservoir import graph, hilbert, network, readout, simulation
 from tasks.reservoir.network import SMALLEST_RING, Design, Luck, Network
 from tasks.reservoir.simulation import Timing
 
@@ -73,7 +74,7 @@ class Reservoir:
         evolved: "constants" or "wiring".
         num_rings: R, at least 3.
         num_inputs: I >= 1.
-        data: "digits", or a folder of IDX files, see `tasks.lora.data`.
+        data: "digits", or a folder of IDX files, see `tasks.images`.
         fold: of the digits, 0 to 4.
         num_images: of a folder, the first so many; None is all.
         num_train: images of a ridge regression, >= 1.
@@ -135,9 +136,9 @@ class Reservoir:
         return jnp.zeros(self.num_dims)
 
     @property
-    def images(self) -> Data:
+    def images(self) -> Images:
         """What is trained and tested on, values in [0, 1]."""
-        return images.load(self.data, self.fold, self.num_images)
+        return images.flat(images.unit(images.load(self.data, self.fold, self.num_images)))
 
     def design(self, genome: Array) -> Design:
         """Evolved constants (6,) as those of a network.

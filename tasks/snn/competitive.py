@@ -311,7 +311,7 @@ def _respond(
         index, batch = given
 
         def shown(number: ArrayLike) -> Responses:
-            brighter = network.replace(rate=network.rate * 2.0**number)
+            brighter = dataclasses.replace(network, rate=network.rate * 2.0**number)
             own = jax.random.fold_in(jax.random.fold_in(key, index), number)
             _, record = show(network, learned, encode(brighter, batch, own))
             assert record.spikes is not None

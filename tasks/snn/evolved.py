@@ -194,8 +194,8 @@ class Constants:
     evaluated with one key. Fitness: 1 - accuracy on images that were not trained on (drawn, like
     those, from the data to train on), neurons labelled by the former, votes by confidence.
 
-    Traits: ``accuracy``; ``spikes`` of the layer an image, its energy; ``synapses``, the weights
-    above a hundredth.
+    Traits: ``accuracy``; ``spikes`` of the layer an image, its energy, and ``log_spikes``, log10 of
+    1 + spikes, to condition on; ``synapses``, the weights above a hundredth.
 
     Attributes:
         name: of the task.
@@ -283,7 +283,8 @@ def _evaluate_constants(
 
     at_once = _AT_ONCE if jax.default_backend() == "cpu" else max(1, len(genomes))
     accuracy, spikes, synapses = jax.lax.map(one, task.scaling * genomes, batch_size=at_once)
-    return 1 - accuracy, {"accuracy": accuracy, "spikes": spikes, "synapses": synapses}
+    traits = {"accuracy": accuracy, "spikes": spikes, "synapses": synapses}
+    return 1 - accuracy, traits | {"log_spikes": jnp.log10(1 + spikes)}
 
 
 @functools.lru_cache(maxsize=16)

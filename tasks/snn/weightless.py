@@ -170,7 +170,8 @@ def _peak(network: Weightless, currents: Array) -> tuple[Array, Array]:
     zeros = jnp.zeros_like(currents[0])
     start = (zeros, zeros, jnp.zeros(zeros.shape, jnp.int32))
     given = (jnp.arange(len(currents), dtype=jnp.int32), currents)
-    return jax.lax.scan(step, start, given)[0][1:]
+    _, greatest, when = jax.lax.scan(step, start, given)[0]
+    return greatest, when
 
 
 def learn(

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from tasks.reservoir import build, images, network, reservoir, respond_all
+from tasks import images
+from tasks.reservoir import build, network, reservoir, respond_all
 from tasks.reservoir.evolved import LARGEST_RING
 
 TINY = {"num_rings": 5, "num_train": 40, "num_held_out": 20}
@@ -22,14 +23,6 @@ def genome(task, **values):
 
 def luck_of(task, key):
     return network.draw(key, task.num_rings, task.num_inputs)
-
-
-def test_images_are_brightness():
-    found = images.load("digits", 2)
-    assert found.train_x.min() == found.test_x.min() == 0
-    assert found.train_x.max() == found.test_x.max() == 1
-    # The source has sixteen steps.
-    np.testing.assert_allclose(16 * found.test_x, np.round(16 * found.test_x), atol=1e-4)
 
 
 def test_constants_are_those_of_a_design():
@@ -52,7 +45,7 @@ def test_room_that_no_neuron_has_changes_nothing():
     roomy, tight = jax.jit(task.network)(one, luck), build(task.design(one), key)
     assert len(roomy.ring) == 5 * LARGEST_RING
     assert roomy.num_synapses == tight.num_synapses
-    some = images.load("digits").test_x[:3]
+    some = images.flat(images.unit(images.digits())).test_x[:3]
     found, expected = (respond_all(n, some, key, task.timing) for n in (roomy, tight))
     np.testing.assert_array_equal(found.spikes, expected.spikes)
     found, expected = (
