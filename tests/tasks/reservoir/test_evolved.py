@@ -77,7 +77,7 @@ def test_a_reservoir_that_hears_is_better_than_one_that_does_not(evolved):
         few, many = {"density": 0.05}, {"density": 0.3}
     else:
         mask = np.random.default_rng(0).uniform(-1, 1, (12, 8)).astype(np.float32)
-        few, many = {"mask": mask - 0.9}, {"mask": mask}
+        few, many = {"mask": np.where(mask > 0.9, 0.5, -0.5)}, {"mask": mask}
     deaf, hearing = genome(task, gain=0.05, **few), genome(task, gain=0.6, **many)
     fitness, traits = task.evaluate(np.stack([deaf, hearing]), jax.random.key(1))
     assert fitness[0] > 0.7
