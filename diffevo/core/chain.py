@@ -208,7 +208,9 @@ class _Rates(NamedTuple):
 def _rates(weights: Weights, num_dims: int) -> _Rates:
     mu = weights.mu
     path = (mu + 2) / (num_dims + mu + 5)
-    damping = 1 + path + 2 * jnp.maximum(0.0, jnp.sqrt((mu - 1) / (num_dims + 1)) - 1)
+    # With a push, mu of a handful of samples is below 1.
+    beyond = jnp.sqrt(jnp.maximum(mu - 1, 0.0) / (num_dims + 1)) - 1
+    damping = 1 + path + 2 * jnp.maximum(0.0, beyond)
     one = 2 / ((num_dims + 1.3) ** 2 + mu)
     many = jnp.minimum(1 - one, 2 * jnp.maximum(mu - 2 + 1 / mu, 0.0) / ((num_dims + 2) ** 2 + mu))
     # Not more bad weight than leaves the metric positive definite (tutorial, eq. 50 to 53).

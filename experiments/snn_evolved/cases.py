@@ -47,6 +47,8 @@ PAPERS: dict[str, dict[str, float]] = {
     },
 }
 PAPERS_STEPS = {"lattice": 350, "local": 250}
+# Beyond the generations, whose numbers a run folds into its key.
+_LOOK, _SAMPLE = 1 << 20, 1 << 21
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def tune(config: Config, task: Constants, key: Array) -> tuple[Array, np.ndarray
     genomes, fitness = history.genomes[0], history.fitness[0]
     candidates = jnp.stack([genomes[jnp.nanargmin(fitness)], jnp.mean(genomes, axis=0)])
     looks = [
-        task.evaluate(candidates, jax.random.fold_in(key, -1 - look))[0]
+        task.evaluate(candidates, jax.random.fold_in(key, _LOOK + look))[0]
         for look in range(config.looks)
     ]
     chosen = candidates[jnp.nanargmin(jnp.mean(jnp.stack(looks), axis=0))]
@@ -161,7 +163,7 @@ def steer(config: Config, task: Constants, key: Array) -> dict[str, Any]:
     asked = []
     for number, share in enumerate(config.asked):
         wanted = float(np.quantile(seen, share))
-        drawn_key, look_key = jax.random.split(jax.random.fold_in(key, -1 - number))
+        drawn_key, look_key = jax.random.split(jax.random.fold_in(key, _SAMPLE + number))
         drawn = search.sample(
             drawn_key, state, params, config.num_samples, targets=(jnp.full((1,), wanted),)
         )

@@ -53,7 +53,7 @@ class Config:
     seed: int = 31
     sets: tuple[Data, ...] = (
         Data("digits", 8, 225, 5, num_epochs=3),
-        Data("breakout", 10, 225, 5, 4_000, 1_000),
+        Data("breakout", 10, 225, 5, 900, 300, num_epochs=3),
         Data("/usr/share/datasets/fashion-mnist", 28, 400, 3, 4_000, 1_000, 1_000),
     )
     shares_low: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 1.0)

@@ -1,7 +1,7 @@
 """Frames of MinAtar's Breakout with what a player would do: an image a step, three classes.
 
-The player follows the ball: left, right, or nothing if it is above the paddle. It plays with half
-of its actions drawn at random, so that there are frames in which it has to move.
+The player follows the ball: left, right, or nothing if it is above the paddle. A tenth of its
+actions are drawn at random, so that it does not see the same game again and again.
 """
 
 import functools
@@ -18,7 +18,9 @@ from tasks.rl.simulator import simulator
 BRIGHTNESS = (1.0, 1.0, 0.5, 0.25)
 """Of paddle, ball, trail and bricks."""
 
-_RANDOM = 0.5
+_RANDOM = 0.1
+# Games are much alike: of so many steps one is a frame that was not seen before, and more.
+_STEPS = 80
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -46,26 +48,21 @@ def play(key: Array, num_steps: int) -> tuple[Array, Array]:
 
 
 def draw(key: Array, num_train: int, num_test: int) -> Images:
-    """Frames to train on and, of other games, to test: as many of each class, in random order.
-
-    Those who are seen twice are only kept once, and no frame is in both.
+    """Different frames in random order, to train on and to test; none is in both.
 
     Raises:
         ValueError: there are not so many different frames.
     """
     key_play, key_order = jax.random.split(key)
-    frames, actions = map(np.asarray, play(key_play, 20 * (num_train + num_test)))
+    number = num_train + num_test
+    frames, actions = map(np.asarray, play(key_play, _STEPS * number))
     _, first = np.unique(frames.reshape(len(frames), -1), axis=0, return_index=True)
-    order = np.asarray(jax.random.permutation(key_order, np.sort(first)))
-    share = (num_train + num_test) // 3
-    kept = [order[actions[order] == action][:share] for action in range(3)]
-    if min(map(len, kept)) < share:
+    if len(first) < number:
         raise ValueError(
-            f"num_train: expected at most {3 * min(map(len, kept)) - num_test}, the different "
-            f"frames of {len(frames)} steps, got {num_train}"
+            f"num_train: expected at most {len(first) - num_test}, the different frames of "
+            f"{len(frames)} steps but those to test, got {num_train}"
         )
-    # In turn, so that both parts have as many of each class.
-    places = np.stack(kept, axis=1).ravel()
-    train, test = places[: num_train - num_train % 3], places[num_train - num_train % 3 :]
+    places = np.asarray(jax.random.permutation(key_order, np.sort(first)))
+    train, test = places[:num_train], places[num_train:number]
     labels = actions.astype(np.int32)
     return Images(frames[train], labels[train], frames[test], labels[test])

@@ -191,3 +191,14 @@ def test_it_converges_as_fast_as_an_evolution_strategy_does():
     assert 10 * _evaluations(None, 10, 10, 400, 1e-6) < 3000
     # A metric of low rank, where a matrix would do: slower on an ellipsoid, but it converges.
     assert 10 * _evaluations(8, 10, 10, 1500, 1e-6) < 15_000
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 3, 4, 5])
+def test_a_push_from_a_handful_of_samples_is_finite(rng, num_samples):
+    # Good and bad weights together have an effective number below 1 there.
+    one = chain.start(jnp.zeros(300), 0.0, rank=3)
+    noise = jnp.asarray(rng.normal(size=(num_samples, 300)), jnp.float32)
+    fitness = jnp.arange(num_samples, dtype=jnp.float32)
+    moved = reverse_step(one, noise, noise, fitness, push=jnp.ones(()))
+    for leaf in moved:
+        assert np.all(np.isfinite(leaf))
