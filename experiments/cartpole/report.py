@@ -195,11 +195,8 @@ def draw_trade(found: Results, config: Config, out: Path) -> Path:
     for (left, right), policy in zip(axes, policies, strict=True):
         for target, color in zip(config.targets, figures.COLORS, strict=False):
             cells = [cell for cell in policy["asked"] if cell["target"] == target]
-            middle, low, high = (
-                [cell["both"][key] for cell in cells] for key in ("median", "low", "high")
-            )
             label = f"asked for {target:+g} m"
-            figures.band(left, places, middle, low, high, label, color)
+            figures.intervals(left, places, (cell["both"] for cell in cells), label, color)
             copies = [cell for cell in policy["copies"] if cell["target"] == target]
             right.plot(*_trade(copies), "o--", color=color, ms=3.5, lw=0.8, fillstyle="none")
             ours = [cell for cell in cells if cell["scale"] == config.scale]

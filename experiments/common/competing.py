@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 from jax import Array
 
 from experiments.common import statistics
@@ -72,8 +71,5 @@ def repeat(
         one, score = trial(network, draw(number, key), key, **settings)
         learned.append(one)
         scores.append(score)
-    values = {name: np.array([score[name] for score in scores]) for name in scores[0]}
-    row: dict[str, Any] = {
-        name: statistics.summarize(value) | {"values": value} for name, value in values.items()
-    }
+    row: dict[str, Any] = statistics.by_name(scores)
     return learned, row | {"neurons": network.num_neurons, "synapses": network.num_synapses}

@@ -1,5 +1,6 @@
 """Summaries of repetitions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,17 @@ def summarize(
         "low": low,
         "high": high,
     }
+
+
+def kept(values: ArrayLike) -> dict[str, Any]:
+    """`summarize`, and the ``values`` themselves."""
+    values = np.asarray(values)
+    return summarize(values) | {"values": values}
+
+
+def by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """`kept` of every number that the repetitions, a mapping each, have."""
+    return {name: kept([row[name] for row in rows]) for name in rows[0]}
 
 
 def curve(values: ArrayLike) -> dict[str, np.ndarray]:

@@ -105,7 +105,7 @@ def compared(
     for row in rows:
         found[row] = {}
         for measure, one in values[row].items():
-            found[row][measure] = statistics.summarize(one) | {"values": one}
+            found[row][measure] = statistics.kept(one)
             if row != PUBLISHED:
                 found[row][measure]["against_published"] = statistics.paired(
                     one, values[PUBLISHED][measure]

@@ -99,11 +99,11 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     ways = (UNTRAINED, *config.teach, EVOLVED)
     keys = chunks.repetition_keys(config.seed, config.repetitions)
     progress.begin(len(config.sets) * len(ways) * len(keys), "delays")
-    record.results |= {"accuracy": {}, "jitter": {}, "evaluations": {}}
+    record.results |= {"accuracy": {}, "jitter": {}}
     for dataset in config.sets:
         for way in ways:
             scores: list[dict[str, float]] = []
-            noisy: list[list[float]] = []
+            noisy: list[dict[str, float]] = []
             for number, key in enumerate(keys):
                 progress.describe(f"{dataset}: {way}, {number + 1}")
                 task = task_of(config, dataset, number)
@@ -113,25 +113,18 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
                 learned, tested = _data(config, task)
                 scores.append(accuracies(task, memory, learned, tested))
                 if dataset == "patterns":
+                    asked = {j: _jittered(config, task, j) for j in config.jitters}
                     noisy.append(
-                        [
-                            accuracies(task, memory, learned, _jittered(config, task, jitter))[
-                                "labelled"
-                            ]
-                            for jitter in config.jitters
-                        ]
+                        {
+                            str(jitter): accuracies(task, memory, learned, samples)["labelled"]
+                            for jitter, samples in asked.items()
+                        }
                     )
                 progress.advance()
-            record.results["accuracy"].setdefault(dataset, {})[way] = {
-                name: statistics.summarize(values) | {"values": values}
-                for name in scores[0]
-                for values in [[score[name] for score in scores]]
-            }
+            rows = record.results["accuracy"].setdefault(dataset, {})
+            rows[way] = statistics.by_name(scores)
             if noisy:
-                record.results["jitter"][way] = {
-                    str(jitter): statistics.summarize(values) | {"values": values}
-                    for jitter, values in zip(config.jitters, np.transpose(noisy), strict=True)
-                }
+                record.results["jitter"][way] = statistics.by_name(noisy)
             record.save()
     record.results["evaluations"] = config.population_size * config.generations
     written = [report.draw(record.results, config, out / "delay_snn.png")]

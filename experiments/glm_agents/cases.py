@@ -103,7 +103,7 @@ def learn(config: Config, environment: str, row: Row) -> Results:
     for name, values in (("return", lives.returns), ("length", lives.lengths)):
         values = np.asarray(values)[0]
         last = values[:, -place.last :].mean(axis=1)
-        found[name] = statistics.summarize(last) | {"values": last}
+        found[name] = statistics.kept(last)
         found["curves"][name] = statistics.curve(_blocks(values))
         first = values[:, : max(1, row.episodes // 10)].mean(axis=1)
         found[f"start_{name}"] = statistics.summarize(first)

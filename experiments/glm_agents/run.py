@@ -83,7 +83,7 @@ def _evolution(
         progress.advance(1)
     for name, measures in tested.items():
         for measure, values in measures.items():
-            found[name][measure] = statistics.summarize(values) | {"values": np.asarray(values)}
+            found[name][measure] = statistics.kept(values)
         if name != cases.HAND:
             found[name]["against_hand"] = {
                 measure: statistics.paired(values, tested[cases.HAND][measure])

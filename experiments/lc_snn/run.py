@@ -80,10 +80,7 @@ def delete(config: Config, data: Data, kind: str, what: str, learned: list[Any])
             lost = DELETE[what](one, lose, share)
             said = vote(voters, competitive.respond(net, lost, images.test_x, ask).counts)
             values[share].append(100 * float(np.mean(np.asarray(said) == images.test_y)))
-    return {
-        str(share): statistics.summarize(found) | {"values": found}
-        for share, found in values.items()
-    }
+    return {str(share): statistics.kept(found) for share, found in values.items()}
 
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def evolve(config: Config, name: str, rank: int) -> Results:
     return {
         "num_dims": task.num_dims,
         "population_size": search.population_size,
-        "final": statistics.summarize(curves[:, -1]) | {"values": curves[:, -1]},
+        "final": statistics.kept(curves[:, -1]),
         "seconds": statistics.summarize(seconds),
         "curve": statistics.curve(curves),
         "curves": curves,
@@ -106,7 +106,7 @@ def train(config: Config, rank: int) -> Results:
     return {
         "num_dims": task.num_dims,
         "steps": len(task.images.train_x) // training.batch_size,
-        "final": statistics.summarize(curves[:, -1]) | {"values": curves[:, -1]},
+        "final": statistics.kept(curves[:, -1]),
         "seconds": statistics.summarize(seconds),
         "curve": statistics.curve(curves),
     }

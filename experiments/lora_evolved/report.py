@@ -149,8 +149,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
         for name in config.rank_methods
     }
     for color, (name, summaries) in zip(figures.COLORS, rows.items(), strict=False):
-        median, low, high = ([one[key] for one in summaries] for key in ("median", "low", "high"))
-        figures.band(last, range(len(ranks)), median, low, high, name, color)
+        figures.intervals(last, range(len(ranks)), summaries, name, color)
     last.set(xlabel="rank", ylabel="accuracy, %", xticks=range(len(ranks)))
     last.set_xticklabels(["all" if rank == "0" else rank for rank in ranks])
     last.legend(fontsize=6)

@@ -96,7 +96,7 @@ def summary(model: LowRank, found: list[Fitted]) -> Results:
     losses = [float(run.test_loss[-1, 0]) for run in found]
     betas = [[float(run.params[name]["beta"]) for name in model.layers] for run in found]
     return {
-        "accuracy": statistics.summarize(accuracies) | {"values": accuracies},
+        "accuracy": statistics.kept(accuracies),
         "loss": statistics.summarize(losses),
         "beta": statistics.summarize(np.mean(np.abs(betas), axis=1)) if model.layers else None,
         "betas": betas,
@@ -122,7 +122,7 @@ def ladder(
         rows[name]["seconds"] = time.perf_counter() - start
         rows[name]["bytes"] = num_bytes(model, model.init(jax.random.key(0)))
         ratios = 100 * rows[name]["accuracy"]["values"] / rows[FULL]["accuracy"]["values"]
-        rows[name]["relative"] = statistics.summarize(ratios) | {"values": ratios}
+        rows[name]["relative"] = statistics.kept(ratios)
     return rows
 
 
@@ -214,7 +214,7 @@ def gated(config: Config) -> Results:
         str(seed): {
             "digits": own,
             **{
-                name: statistics.summarize(100 * values) | {"values": 100 * values}
+                name: statistics.kept(100 * values)
                 for name, values in zip(("assigned", "refused"), shares[:, place].T, strict=True)
             },
         }

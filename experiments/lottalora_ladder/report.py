@@ -159,8 +159,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
 
     def line(axis: Any, rows: Results, label: str, color: str) -> None:
         summaries = [rows[rank]["accuracy"] for rank in _ranks(rows)]
-        median, low, high = ([one[key] for one in summaries] for key in ("median", "low", "high"))
-        figures.band(axis, [int(rank) for rank in _ranks(rows)], median, low, high, label, color)
+        figures.intervals(axis, [int(rank) for rank in _ranks(rows)], summaries, label, color)
 
     line(zero_axis, rows, "scaffold", figures.COLORS[0])
     line(zero_axis, found["zero"], "none, W = 0", figures.COLORS[1])

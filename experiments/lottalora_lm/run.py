@@ -50,8 +50,8 @@ def train(config: Config, text: data.Text, rank: int | None) -> Results:
     losses = np.array([run.test_loss[:, 0] for run in runs])
     shares = 100 * np.array([run.accuracy[-1, 0] for run in runs])
     return {
-        "loss": statistics.summarize(losses[:, -1]) | {"values": losses[:, -1]},
-        "accuracy": statistics.summarize(shares) | {"values": shares},
+        "loss": statistics.kept(losses[:, -1]),
+        "accuracy": statistics.kept(shares),
         "curve": losses.mean(axis=0),
         "train_loss": np.mean([run.train_loss for run in runs], axis=0),
         "betas": {
@@ -104,7 +104,7 @@ def run(config: Config, out: Path, progress: Progress) -> Results:
         progress.describe(f"rank {name}")
         models[name] = row = train(config, text, rank)
         ratios = row["loss"]["values"] / models[FULL]["loss"]["values"]
-        row["ratio"] = statistics.summarize(ratios) | {"values": ratios}
+        row["ratio"] = statistics.kept(ratios)
         record.save()
         progress.advance()
     written = [draw(record.results, config, out / "loss.png")]
@@ -176,8 +176,7 @@ def draw(found: Results, config: Config, path: Path) -> Path:
     axes[0][0].set(xlabel="epoch", ylabel="loss, nats a character")
     axes[0][0].legend()
     ratios = [found["models"][str(rank)]["ratio"] for rank in config.ranks]
-    median, low, high = ([one[key] for one in ratios] for key in ("median", "low", "high"))
-    figures.band(axes[0][1], config.ranks, median, low, high, "ours")
+    figures.intervals(axes[0][1], config.ranks, ratios, "ours")
     paper = [low / full for full, low in PAPER.values()]
     axes[0][1].vlines(8, min(paper), max(paper), color="0.6", lw=3, label="paper, r 8")
     axes[0][1].set_xscale("log", base=2)

@@ -117,11 +117,7 @@ def over_repetitions(
     """Summaries, with ``values``, of the numbers that a function of repetition and key returns."""
     keys = chunks.repetition_keys(config.seed, repetitions)
     rows = [one(number, key) for number, key in enumerate(keys)]
-    return {
-        name: statistics.summarize([row[name] for row in rows])
-        | {"values": [row[name] for row in rows]}
-        for name in rows[0]
-    }
+    return statistics.by_name(rows)
 
 
 def rings(

@@ -210,8 +210,7 @@ def markdown(content: Results) -> str:
 
 def _line(axis: Any, rows: Results, label: str, color: str, name: str = "accuracy") -> None:
     summaries = [row[name] for row in rows.values()]
-    median, low, high = ([one[key] for one in summaries] for key in ("median", "low", "high"))
-    figures.band(axis, [int(number) for number in rows], median, low, high, label, color)
+    figures.intervals(axis, [int(number) for number in rows], summaries, label, color)
 
 
 def draw(found: Results, config: Config, path: Path) -> Path:

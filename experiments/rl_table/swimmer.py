@@ -122,7 +122,7 @@ def main(config: Config, out: Path = Path(__file__).parent / "results") -> None:
     whole = control("swimmer", (), num_episodes=config.test_episodes)
     for name, controllers in zip(("before", "after"), chosen, strict=True):
         values = judge(config, whole, controllers)
-        record.results[name] = statistics.summarize(values) | {"values": values}
+        record.results[name] = statistics.kept(values)
         print(f"{name}: {values.round(1)} in Gymnasium, {config.test_episodes} episodes")
     record.finish()
 

@@ -189,8 +189,7 @@ def draw_places(found: Results, config: Config, out: Path) -> Path:
             clean = at_least_one(robustness["clean"][side])
             kept = np.asarray(values) / clean[:, None]
             parts = [statistics.summarize(column) for column in kept.T]
-            middle, low, high = ([part[key] for part in parts] for key in ("median", "low", "high"))
-            figures.band(axis, np.arange(len(parts)), middle, low, high, SIDES[side], COLORS[side])
+            figures.intervals(axis, np.arange(len(parts)), parts, SIDES[side], COLORS[side])
         axis.set(xlabel="row hidden, 0 at the top", title=SOURCES[name], xticks=range(10))
     axes[0][0].set(ylabel="return kept")
     axes[0][0].legend(fontsize=7)

@@ -21,7 +21,7 @@ from tasks.base import Task
 from tasks.snn import Competitive, Constants, constants
 from tasks.snn.evolved import with_constants
 
-# Of papers.md 6 and 7, in the units of `tasks.snn`; an image takes 350 and 250 ms.
+# Of the programs of arXiv 1906.11826 and 1904.06269, in the units of `tasks.snn`.
 PAPERS: dict[str, dict[str, float]] = {
     "lattice": {
         "rate_before": 1e-4,

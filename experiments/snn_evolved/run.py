@@ -57,13 +57,12 @@ def _tuned(config: Config, kind: str, keys: Any, progress: Progress) -> dict[str
             rows.setdefault(name, []).append(score)
         progress.advance()
 
-    def summary(measure: str) -> dict[str, Any]:
-        values = {name: [row[measure] for row in found] for name, found in rows.items()}
-        return {name: statistics.summarize(one) | {"values": one} for name, one in values.items()}
-
+    tested = {name: statistics.by_name(found) for name, found in rows.items()}
     return {
-        "accuracy": summary("accuracy"),
-        "spikes": summary("spikes"),
+        **{
+            measure: {name: row[measure] for name, row in tested.items()}
+            for measure in ("accuracy", "spikes")
+        },
         "curve": statistics.curve(np.array(curves)),
         "constants": constants,
     }
@@ -85,6 +84,6 @@ def _front(config: Config, kind: str, keys: Any, progress: Progress) -> dict[str
     return {
         "charles_d": steered,
         "random": drawn,
-        "area": {name: statistics.summarize(one) | {"values": one} for name, one in areas.items()},
+        "area": {name: statistics.kept(one) for name, one in areas.items()},
         "difference": statistics.paired(areas["charles_d"], areas["random"]),
     }

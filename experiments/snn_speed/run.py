@@ -190,19 +190,18 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _markdown(content: dict[str, Any]) -> str:
-    layers, training = (tables.markdown(*table) for table in _tables(content["results"]))
-    return f"# snn_speed: results\n\n{layers}\n\n{training}\n"
+    prose = (
+        f"Medians of {content['config']['repetitions']} calls, the sides in turn; how many times "
+        "as long the others take: median (lowest to highest)."
+    )
+    return tables.document(content, prose, _tables(content["results"]))
 
 
 def _terminal(content: dict[str, Any]) -> list[Any]:
-    titles = "n inputs to n neurons, all to all", "Training by STDP"
-    return [
-        tables.terminal(title, *table)
-        for title, table in zip(titles, _tables(content["results"]), strict=True)
-    ]
+    return [tables.terminal(*table) for table in _tables(content["results"])]
 
 
-def _tables(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+def _tables(found: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
     layers = [
         [f"{row['n']:,}"]
         + [_number(row["seconds"], side) for side in ("diffevo", "bindsnet", "spyx")]
@@ -217,10 +216,12 @@ def _tables(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     ]
     return [
         (
+            "n inputs to n neurons, all to all",
             ["n", "diffevo, s", "BindsNET, s", "spyx, s", "times BindsNET's speed", "spyx's"],
             layers,
         ),
         (
+            "Training by STDP",
             [
                 "neurons",
                 "images at a time",

@@ -227,10 +227,7 @@ def draw_scales(found: Results, config: Config, out: Path) -> Path:
             ([cell[f"{name}_at_end"] for cell in cells], "run at that scale", figures.COLORS[0]),
             ([cell["samples"][name] for cell in cells], "samples only", figures.COLORS[1]),
         ):
-            middle, low, high = (
-                [one[key] for one in summaries] for key in ("median", "low", "high")
-            )
-            figures.band(axis, places, middle, low, high, where, color)
+            figures.intervals(axis, places, summaries, where, color)
         axis.set(xlabel="guidance scale", title=label, xticks=places)
         axis.set_xticklabels([f"{scale:g}" for scale in config.scales])
     axes[0][0].legend(fontsize=7)

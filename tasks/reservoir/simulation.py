@@ -85,8 +85,8 @@ class Response(NamedTuple):
     spikes: Array
 
 
-def trigger(out: Array, rise: Array) -> Array:
-    """The inverting Schmitt trigger: new outputs from the old ones and d."""
+def trigger(out: Any, rise: Any) -> Any:
+    """The inverting Schmitt trigger: new outputs from the old ones and d, of JAX or of numpy."""
     fires = (rise >= UPPER) | ((rise >= LOWER) & (out == 0))
     return 1 - fires.astype(out.dtype)
 
@@ -141,8 +141,7 @@ def orbits(largest: int) -> tuple[np.ndarray, np.ndarray]:
     for number in range(_FORGET + _PHASES * _EVERY):
         gap = np.take_along_axis(out, previous, axis=1) - cap
         cap = cap + (1 - decay) * gap
-        rise = decay * gap
-        out = np.where((rise >= UPPER) | ((rise >= LOWER) & (out == 0)), 0, 1).astype(np.int8)
+        out = trigger(out, decay * gap)
         if number >= _FORGET and (number - _FORGET) % _EVERY == 0:
             caps.append(cap)
             outs.append(out)

@@ -20,10 +20,9 @@ Shape letters: n images, B of a batch, I pixels, L locations, K pixels of each, 
 N = L F neurons, T steps.
 
 References: arXiv 1906.11826 (LM-SNN), 1807.09374 (SOM-SNN), 1904.06269 (LC-SNN), and the authors'
-code as papers.md 6 and 7 have it. Ours: images are shown again because too few neurons fired only
-where nothing is learned; there is no pause between images, potentials start at rest; the changes of
-a presentation are made at its end (``block``); constants are for digits of 8 x 8 pixels, unless
-they are given.
+programs. Ours: images are shown again because too few neurons fired only where nothing is learned;
+there is no pause between images, potentials start at rest; the changes of a presentation are made
+at its end (``block``); constants are for digits of 8 x 8 pixels, unless they are given.
 """
 
 import dataclasses

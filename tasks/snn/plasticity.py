@@ -13,9 +13,9 @@ image is R = 1, the rule as it is written. Traces:
 
 Shape letters: R rows, T steps, I inputs (before), O outputs (after).
 
-References: BindsNET (arXiv 1806.01423), whose equations papers.md 9 lists; Florian, Reinforcement
-learning through modulation of spike-timing-dependent synaptic plasticity (2007); Hopfield, Pattern
-recognition computation using action potential timing (1995), and arXiv 2202.07132 for delays.
+References: BindsNET (arXiv 1806.01423); Florian, Reinforcement learning through modulation of
+spike-timing-dependent synaptic plasticity (2007); Hopfield, Pattern recognition computation using
+action potential timing (1995), and arXiv 2202.07132 for delays.
 """
 
 from typing import NamedTuple, Protocol

@@ -6,7 +6,7 @@ labelling images of class c.
 
 Shape letters: n images, m labelling images, N neurons, C classes, L locations, M spikes kept.
 
-References: papers.md 6, 7 and 9: arXiv 1906.11826, 1904.06269, 1806.01423, and their code.
+References: arXiv 1906.11826, 1904.06269, 1806.01423, and their authors' programs.
 """
 
 from collections.abc import Callable

@@ -267,13 +267,8 @@ def answers(network: Weightless, memory: Memory, times: ArrayLike) -> Answer:
     return _answers(network, memory, _checked(network, memory, times))
 
 
-def first_spikes(network: Weightless, said: Answer) -> Array:
-    """Counts (n, N) for `tasks.snn.voting`: 1 for who fired."""
-    return (said.fired < network.duration).astype(jnp.int32)
-
-
 def nearest(said: Answer) -> Array:
-    """Counts (n, N) likewise, of who would fire if all thresholds sank: 1 for the best margin."""
+    """Counts (n, N) for `tasks.snn.voting`: 1 for who would fire first if all thresholds sank."""
     number = said.margin.shape[-1]
     return (jnp.arange(number) == jnp.argmax(said.margin, axis=-1)[:, None]).astype(jnp.int32)
 
