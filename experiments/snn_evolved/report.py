@@ -101,5 +101,5 @@ def draw(found: Results, config: Config, path: Path) -> Path:
         (f"samples, quantile {share:g}", "o", color)
         for share, color in zip(config.asked, figures.COLORS[1:], strict=False)
     ]
-    figures.legend_below(figure, entries, 3)
+    figures.legend_below(figure, entries, 2)
     return figures.save(figure, path)
