@@ -6,9 +6,12 @@ together, that is for the pattern of spike times that its delays mirror. Neurons
 to fire holds the others down, and `learn` has one winner an image. Delay STDP
 (`tasks.snn.plasticity.delay_change`) then moves its arrivals towards its spike:
 
-    d_ij <- clip(d_ij + rate R lag e^{-|lag| / window}, 0, longest),   lag = t_j - t_i - d_ij
+    d_ij <- clip(d_ij + rate R (c_ij - mean_i c_ij), 0, longest),
+    c_ij = lag e^{-|lag| / window},   lag = t_j - t_i - d_ij
 
-R is 1; with `teach` "reward" it is 1 if the neuron that fired is of the image's class, else
+The mean is over the inputs that fired: what a neuron's delays sum to is kept, as Diehl & Cook keep
+the sum of weights. Without it delays grow until all are the longest, since a neuron fires after
+most of its inputs have arrived. R is 1; with `teach` "reward" it is 1 if the neuron that fired is of the image's class, else
 -punishment; with "teacher", only neurons of the class take part while it is taught. Neuron j is of
 class j mod C then, and in "none" of the class that it fires for most (`tasks.snn.voting`).
 
@@ -59,12 +62,12 @@ class Weightless:
     num_steps: int = struct.field(pytree_node=False, default=32)
     longest: int = struct.field(pytree_node=False, default=32)
     neuron: DiehlCook = DiehlCook(
-        threshold=0.1, reset=0.0, tau=8.0, refractory=1000.0, theta_plus=1.0, tau_theta=1e5
+        threshold=0.1, reset=0.0, tau=32.0, refractory=1000.0, theta_plus=0.15, tau_theta=1e5
     )
     weight: Number = 1.0
     inhibition: Number = 500.0
-    rate: Number = 0.1
-    window: Number = 20.0
+    rate: Number = 0.15
+    window: Number = 60.0
     punishment: Number = 0.3
     teach: str = struct.field(pytree_node=False, default="none")
 
@@ -198,6 +201,8 @@ def learn(
     lags = when[None, :] - (times[:, None] + memory.delays)
     present = (times[:, None] < network.num_steps) & chosen
     change = delay_change(jnp.where(present, lags, jnp.inf), network.window)
+    mean = jnp.sum(change, axis=0) / jnp.maximum(jnp.sum(present, axis=0), 1)
+    change = jnp.where(present, change - mean, 0.0)
     if network.teach == "reward":
         change = change * jnp.where(own, 1.0, -network.punishment)
     delays = jnp.clip(memory.delays + network.rate * change, 0.0, float(network.longest))

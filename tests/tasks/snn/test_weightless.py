@@ -35,13 +35,13 @@ def test_answer_is_that_of_the_events(rng):
     delays = rng.uniform(0, 16, (20, 8)).astype(np.float32)
     theta = rng.uniform(0, 1, 8).astype(np.float32)
     said = jax.jit(weightless.answer)(network, Memory(delays, theta), jnp.asarray(times))
-    potentials = np.zeros((network.duration, 8))
+    potentials, tau = np.zeros((network.duration, 8)), network.neuron.tau
     for t in range(network.duration):
         for i in range(20):
             for j in range(8):
                 arrival = times[i] + int(np.round(delays[i, j]))
                 if times[i] < 16 and arrival <= t:
-                    potentials[t, j] += np.exp(-(t - arrival) / 8)
+                    potentials[t, j] += np.exp(-(t - arrival) / tau)
     np.testing.assert_allclose(said.margin, potentials.max(axis=0) - 3 - theta, atol=1e-4)
     excess = potentials - 3 - theta
     first = np.argmax((excess >= 0).any(axis=1))
@@ -91,6 +91,17 @@ def test_learning_moves_the_winner_towards_its_spike():
     np.testing.assert_allclose(
         change[kept], -0.3 * np.asarray(after.delays - memory.delays)[:, winner][kept], atol=1e-4
     )
+
+
+def test_learning_keeps_the_mean_delay():
+    """Else delays drift to the longest: a neuron fires after most of its inputs have arrived."""
+    key = jax.random.key(3)
+    memory = weightless.init(NETWORK, key)._replace(delays=jnp.full((20, 8), 8.0))
+    network = NETWORK.replace(rate=0.05)  # far from both ends, where clipping would move it
+    times = PATTERNS.prototypes.at[0, :5].set(16)  # five inputs are silent
+    after = weightless.train(network, memory, times, jnp.arange(4), key, num_classes=4)
+    assert np.abs(np.asarray(after.delays) - 8).max() > 0.05
+    np.testing.assert_allclose(np.mean(after.delays, axis=0), 8.0, atol=1e-4)
 
 
 def test_a_teacher_lets_the_class_alone_learn():
