@@ -53,9 +53,9 @@ class Config:
 
     repetitions: int = 5
     seed: int = 21
-    digits: Data = Data("digits", 8, 4, 2, (5, 10, 20, 40), 5, num_epochs=3)
+    digits: Data = Data("digits", 8, 6, 1, (5, 10, 20, 40, 100), 5, num_epochs=3)
     fashion: Data | None = Data(
-        "/usr/share/datasets/fashion-mnist", 28, 12, 8, (25, 44), 3, 4_000, 1_000, 1_000
+        "/usr/share/datasets/fashion-mnist", 28, 20, 4, (25, 44), 3, 4_000, 1_000, 1_000
     )
     vote: str = "confidence"
     deleted: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -1,7 +1,6 @@
 """Misalignment against all pairs in float64, its laws; policies against agents and an optimizer."""
 
 import dataclasses
-import time
 
 import jax
 import jax.numpy as jnp
@@ -93,9 +92,8 @@ def test_order_of_agents_and_names_of_goals_do_not_matter(rng):
 def test_limit_of_equally_held_goals_at_a_hundred_thousand_agents(num_goals):
     goals = 1 + np.random.default_rng(0).integers(0, num_goals, 100_000)
     assert float(misalignment(goals)) == pytest.approx(1 - 1 / num_goals, abs=5e-4)
-    start = time.perf_counter()
+    # All pairs would be 10^10 numbers: it counts goals instead, or does not fit this machine.
     assert float(misalignment(goals, rescaled=True)) == pytest.approx(1, abs=1e-3)
-    assert time.perf_counter() - start < 10  # it takes .05 s; another program is compiled too
 
 
 def test_one_agent_and_none_with_a_goal_are_aligned():
