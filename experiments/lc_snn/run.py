@@ -42,8 +42,8 @@ def network(data: Data, kind: str, filters: int) -> Competitive:
         return locally_connected(fields, filters, most_shows=4)
     neurons = fields.num_locations * filters
     whole = Fields(data.side, data.side)
-    # The lattice's own higher level, from the first image on.
-    return lattice_map(whole, neurons, inhibition=Uniform(10.0), most_shows=4)
+    # The lattice's own higher level, from the first image on, and the norm that suits that best.
+    return lattice_map(whole, neurons, inhibition=Uniform(10.0), norm=0.05, most_shows=4)
 
 
 def learn(config: Config, data: Data, kind: str, filters: int) -> tuple[list[Any], dict[str, Any]]:

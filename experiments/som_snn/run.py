@@ -40,7 +40,7 @@ def learn(config: Config, data: Data, neurons: int, inhibition: Inhibition) -> d
         return competing.load(data.name, number, data.num_train, data.num_test)
 
     return competing.repeat(
-        lattice_map(Fields(data.side, data.side), neurons, inhibition=inhibition),
+        lattice_map(Fields(data.side, data.side), neurons, inhibition=inhibition, most_shows=4),
         draw,
         chunks.repetition_keys(config.seed, data.repetitions),
         num_epochs=data.num_epochs,

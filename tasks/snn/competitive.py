@@ -8,7 +8,7 @@ every spike shares out the images.
 
 ```python
 data = images.unit(images.digits())
-network = lattice_map(Fields(8, 8), 400)     # or locally_connected(Fields(8, 8, 4, 2), 44)
+network = lattice_map(Fields(8, 8), 400)     # or locally_connected(Fields(8, 8, 6, 1), 44)
 learned = train(network, init(network, key), data.train_x, key, num_epochs=3)
 scores = evaluate(network, learned, data, key)            # {"all": .9, "proportion": ...}
 ```
@@ -143,8 +143,8 @@ def locally_connected(fields: Fields, num_filters: int = 25, **constants: Any) -
         constants: fields of `Competitive`; else what was tried out on digits of 8 x 8 pixels.
     """
     defaults: dict[str, Any] = {
-        "inhibition": Uniform(25.0),
-        "neuron": DiehlCook(theta_plus=0.1),
+        "inhibition": Uniform(250.0),
+        "neuron": DiehlCook(theta_plus=0.3),
         "rule": PairSTDP(1e-4, 2e-2),
         "norm": 0.2,
     }

@@ -338,7 +338,7 @@ def constants(
         ValueError: for another kind.
     """
     if kind == "local":
-        network = locally_connected(Fields(8, 8, 4, 2), num_filters or 12, num_steps=num_steps)
+        network = locally_connected(Fields(8, 8, 6, 1), num_filters or 12, num_steps=num_steps)
     else:
         network = lattice_map(Fields(8, 8), num_filters or 100, num_steps=num_steps)
     return Constants(

@@ -11,7 +11,9 @@ to fire holds the others down, and `learn` has one winner an image. Delay STDP
 
 The mean is over the inputs that fired: what a neuron's delays sum to is kept, as Diehl & Cook keep
 the sum of weights. Without it delays grow until all are the longest, since a neuron fires after
-most of its inputs have arrived. R is 1; with `teach` "reward" it is 1 if the neuron that fired is of the image's class, else
+most of its inputs have arrived.
+
+R is 1; with `teach` "reward" it is 1 if the neuron that fired is of the image's class, else
 -punishment; with "teacher", only neurons of the class take part while it is taught. Neuron j is of
 class j mod C then, and in "none" of the class that it fires for most (`tasks.snn.voting`).
 
