@@ -31,7 +31,7 @@ class Config:
         num_samples: for each that is asked for.
     """
 
-    repetitions: int = 5
+    repetitions: int = 6
     seed: int = 51
     systems: tuple[str, ...] = ("lattice", "local")
     filters: tuple[int, ...] = (100, 12)

@@ -67,8 +67,8 @@ def markdown(content: Results) -> str:
     config = content["config"]
     prose = (
         f"{config['repetitions']} searches of {config['evaluations']} evaluations, medians with "
-        "95 % bootstrap intervals, differences in pairs with Wilcoxon's p (at the least .06 with "
-        "5 pairs)."
+        "95 % bootstrap intervals, differences in pairs with Wilcoxon's p (at the least .03 with "
+        "6 pairs)."
     )
     return tables.document(content, prose, _all(content))
 
