@@ -65,10 +65,10 @@ def terminal(content: Results) -> list[Table]:
 def markdown(content: Results) -> str:
     """The tables of the study."""
     config = content["config"]
+    number = config["repetitions"]
     prose = (
-        f"{config['repetitions']} searches of {config['evaluations']} evaluations, medians with "
-        "95 % bootstrap intervals, differences in pairs with Wilcoxon's p (at the least .03 with "
-        "6 pairs)."
+        f"{number} searches of {config['evaluations']} evaluations, medians with 95 % bootstrap "
+        f"intervals, differences in pairs with Wilcoxon's p (at the least {2 / 2**number:.2g})."
     )
     return tables.document(content, prose, _all(content))
 
