@@ -29,6 +29,9 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
+# Containers often forbid Python to keep what it compiles; every process would compile JAX anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # One stamp for each minor version: naming another interpreter rebuilds the environment.
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 VENV_STAMP := .venv/.synced-$(PYTHON_VERSION)

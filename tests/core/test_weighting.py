@@ -26,11 +26,15 @@ SCALE_FREE = ["scale_free", "rank", "standardized", "roulette_wheel", "adaptive"
 TEMPERATURES = [0.1, 0.5, 1.0, 10.0]
 
 
+# Operation by operation, each shape would be dozens of compilations.
+COMPILED = {name: jax.jit(instance) for name, instance in INSTANCES.items()}
+
+
 def log_weights_of(name, fitness, temperature=1.0, genomes=None):
     fitness = jnp.asarray(fitness, jnp.float32)
     if genomes is None:
         genomes = jnp.zeros((fitness.shape[0], 2))
-    return np.asarray(INSTANCES[name](fitness, jnp.asarray(genomes), jnp.float32(temperature)))
+    return np.asarray(COMPILED[name](fitness, jnp.asarray(genomes), jnp.float32(temperature)))
 
 
 def test_all_that_are_registered_are_here():
@@ -141,7 +145,8 @@ def test_roulette_wheel_by_hand():
 def test_adaptive_gives_the_elite_its_share(rng, elite_ratio):
     fitness = rng.normal(size=200).astype(np.float32)
     adaptive = weighting.Adaptive(weighting.ScaleFree(), elite_ratio)
-    weights = np.exp(adaptive(jnp.asarray(fitness), jnp.zeros((200, 1)), jnp.float32(1.0)))
+    weights = jax.jit(adaptive)(jnp.asarray(fitness), jnp.zeros((200, 1)), jnp.float32(1.0))
+    weights = np.exp(weights)
     best = np.argsort(fitness)[: int(200 * elite_ratio)]
     # One member more or less at the edge.
     assert weights[best].sum() / weights.sum() == pytest.approx(1 - elite_ratio, abs=0.02)
@@ -152,7 +157,7 @@ def test_density_correction_weighs_crowds_as_one(rng):
     genomes = np.repeat([[0.0, 0.0], [5.0, 5.0]], [90, 10], axis=0)
     genomes += 0.01 * rng.normal(size=genomes.shape)
     flat = weighting.DensityCorrected(weighting.Energy())
-    log_weights = flat(jnp.zeros(100), jnp.asarray(genomes, jnp.float32), jnp.float32(1.0))
+    log_weights = jax.jit(flat)(jnp.zeros(100), jnp.asarray(genomes, jnp.float32), jnp.float32(1.0))
     weights = np.exp(log_weights)
     assert weights[:90].sum() == pytest.approx(weights[90:].sum(), rel=0.01)
 
@@ -165,8 +170,9 @@ def test_the_worst_rank_weighs_the_same_in_every_population():
 @pytest.mark.parametrize("name", SCALE_FREE)
 def test_minus_zero_is_zero(name):
     # Where the order is taken from the bits of the floats, minus zero is another number.
-    weight = jax.jit(INSTANCES[name])
-    log_weights = weight(jnp.asarray([-0.0, 0.0, 1.0, -0.0]), jnp.zeros((4, 1)), jnp.float32(1.0))
+    log_weights = COMPILED[name](
+        jnp.asarray([-0.0, 0.0, 1.0, -0.0]), jnp.zeros((4, 1)), jnp.float32(1.0)
+    )
     np.testing.assert_array_equal(log_weights[:4:3], 0.0)
     assert log_weights[1] == 0.0
 
@@ -342,12 +348,15 @@ def test_satisfies_the_protocol(name):
 def test_jit_and_vmap(rng, name, fitness):
     genomes = rng.normal(size=(50, 2)).astype(np.float32)
     stacked = jnp.stack([jnp.asarray(fitness), jnp.asarray(-fitness)])
+    temperature = jnp.float32(1.0)
     together = jax.jit(jax.vmap(INSTANCES[name], in_axes=(0, None, None)))(
-        stacked, genomes, jnp.float32(1.0)
+        stacked, genomes, temperature
     )
     for log_weights, one in zip(together, stacked, strict=True):
-        expected = log_weights_of(name, one, 1.0, genomes)
-        np.testing.assert_allclose(log_weights, expected, rtol=1e-5, atol=1e-5)
+        plain = INSTANCES[name](one, jnp.asarray(genomes), temperature)
+        compiled = log_weights_of(name, one, 1.0, genomes)
+        np.testing.assert_allclose(log_weights, plain, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
