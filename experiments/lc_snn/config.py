@@ -58,7 +58,7 @@ class Config:
         "/usr/share/datasets/fashion-mnist", 28, 20, 4, (25, 44), 3, 4_000, 1_000, 1_000
     )
     vote: str = "confidence"
-    deleted: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    deleted: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 SMOKE = Config(

@@ -23,12 +23,15 @@ from tasks.snn import (
     locally_connected,
     voting,
 )
+from tasks.snn.competitive import Learned
 
 VOTES = ("all", "most_spiked", "proportion", "confidence", "patches", "ngram")
 KINDS = ("local", "dense")
-DELETE: dict[str, Callable[..., competitive.Learned]] = {
-    "synapses": competitive.delete_synapses,
-    "neurons": competitive.delete_neurons,
+# What is lost: a function of the network, what it learned, a key and the share.
+DELETE: dict[str, Callable[[Competitive, Learned, Array, float], Learned]] = {
+    "synapses": lambda net, *given: competitive.delete_synapses(*given),
+    "synapses, sums kept": lambda net, *given: competitive.delete_synapses(*given, net.norm),
+    "neurons": lambda net, *given: competitive.delete_neurons(*given),
 }
 
 
@@ -77,7 +80,7 @@ def delete(config: Config, data: Data, kind: str, what: str, learned: list[Any])
         seen = competitive.respond(net, one, images.train_x[: data.num_label], label)
         voters = voting.assign(seen.counts, labels, 10, net.fields.num_locations)
         for share in config.deleted:
-            lost = DELETE[what](one, lose, share)
+            lost = DELETE[what](net, one, lose, share)
             said = vote(voters, competitive.respond(net, lost, images.test_x, ask).counts)
             values[share].append(100 * float(np.mean(np.asarray(said) == images.test_y)))
     return {str(share): statistics.kept(found) for share, found in values.items()}

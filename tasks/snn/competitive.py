@@ -393,10 +393,22 @@ def evaluate(
     return scores | {"spikes": float(np.mean(np.sum(np.asarray(testing.counts), axis=1)))}
 
 
-def delete_synapses(learned: Learned, key: Array, share: Number) -> Learned:
-    """Each synapse is lost, its weight 0, with probability ``share``."""
+def delete_synapses(
+    learned: Learned, key: Array, share: Number, norm: Number | None = None
+) -> Learned:
+    """Each synapse is lost, its weight 0, with probability ``share``.
+
+    Args:
+        learned: what the network knew.
+        key: of who is lost; consumed.
+        share: in [0, 1].
+        norm: of the network, to which what is left of a filter grows: its sum is kept, as after
+            every image that is learned (BindsNET scales after every image, learned or not). None
+            leaves what is left as it is.
+    """
     kept = jax.random.uniform(key, learned.weights.shape) >= share
-    return learned._replace(weights=learned.weights * kept)
+    weights = learned.weights * kept
+    return learned._replace(weights=weights if norm is None else _normalised(weights, norm))
 
 
 def delete_neurons(learned: Learned, key: Array, share: Number) -> Learned:

@@ -130,6 +130,9 @@ def test_deletion(learned):
     half = competitive.delete_synapses(after, key, 0.5)
     kept = np.mean(np.asarray(half.weights) > 0) / np.mean(np.asarray(after.weights) > 0)
     assert kept == pytest.approx(0.5, abs=0.15)
+    scaled = competitive.delete_synapses(after, key, 0.5, LOCAL.norm)
+    np.testing.assert_array_equal(np.asarray(scaled.weights) > 0, np.asarray(half.weights) > 0)
+    np.testing.assert_allclose(np.sum(scaled.weights, 1), np.sum(after.weights, 1), rtol=1e-5)
     fewer = competitive.delete_neurons(after, key, 0.5)
     alive = np.sum(fewer.weights, axis=1) > 0
     assert 0 < alive.sum() < alive.size
