@@ -29,9 +29,11 @@ VOTES = ("all", "most_spiked", "proportion", "confidence", "patches", "ngram")
 KINDS = ("local", "dense")
 # What is lost: a function of the network, what it learned, a key and the share.
 DELETE: dict[str, Callable[[Competitive, Learned, Array, float], Learned]] = {
-    "synapses": lambda net, *given: competitive.delete_synapses(*given),
-    "synapses, sums kept": lambda net, *given: competitive.delete_synapses(*given, net.norm),
-    "neurons": lambda net, *given: competitive.delete_neurons(*given),
+    "synapses": lambda net, one, key, share: competitive.delete_synapses(one, key, share),
+    "synapses, sums kept": lambda net, one, key, share: competitive.delete_synapses(
+        one, key, share, net.norm
+    ),
+    "neurons": lambda net, one, key, share: competitive.delete_neurons(one, key, share),
 }
 
 
