@@ -103,6 +103,23 @@ class Record:
         seconds = round(time.perf_counter() - self._start, 1)
         return plain({**self._head, "status": status, "seconds": seconds, "results": self.results})
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the results come from: commit, versions, machine, seeds."""
+        return self._head["provenance"]
+
+    def stopped(self) -> dict[str, Any]:
+        """What a run with the same configuration that was stopped has left in the file.
+
+        Returns:
+            Its content, with ``results`` and ``provenance``; {} where there is none.
+        """
+        if not self.path.is_file():
+            return {}
+        content = json.loads(self.path.read_text(encoding="utf-8"))
+        same = content["config"] == self._head["config"] and content["status"] == "running"
+        return content if same else {}
+
     def save(self) -> None:
         """Write what there is so far."""
         write_json(self.path, self._content("running"))

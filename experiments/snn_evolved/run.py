@@ -13,12 +13,25 @@ from experiments.snn_evolved.config import Config
 
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
-    """Run the study; see `experiments/README.md` for the contract."""
+    """Run the study; see `experiments/README.md` for the contract.
+
+    A system takes an hour: those that a stopped run has finished are kept, with their provenance.
+    """
     record = results.Record(out / "snn_evolved.json", "snn_evolved", config, seed=config.seed)
     keys = chunks.repetition_keys(config.seed, config.repetitions)
-    record.results |= {"tuned": {}, "front": {}}
+    record.results |= {"tuned": {}, "front": {}, "provenance": {}}
+    before = record.stopped()
+    done = before.get("results", {"front": {}})
     progress.begin(2 * len(config.systems) * len(keys), "constants")
     for kind in config.systems:
+        if kind in done["front"]:
+            for part in ("tuned", "front"):
+                record.results[part][kind] = done[part][kind]
+            origin = done.get("provenance", {}).get(kind, before["provenance"])
+            record.results["provenance"][kind] = origin
+            progress.advance(2 * len(keys))
+            continue
+        record.results["provenance"][kind] = record.provenance
         record.results["tuned"][kind] = tuned = _tuned(config, kind, keys, progress)
         record.results["front"][kind] = _front(config, kind, keys, progress)
         tuned["better"] = {

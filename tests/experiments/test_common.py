@@ -110,12 +110,16 @@ class TestResults:
         half = json.loads(record.path.read_text())
         assert half["status"] == "running"
         assert half["results"] == {"first": [1.0, 1.0]}
+        # Another run of the same configuration may go on from there, one of another not.
+        assert results.Record(record.path, "x", Config(), seed=5).stopped() == half
+        assert results.Record(record.path, "x", Config(3), seed=5).stopped() == {}
         record.results["second"] = 2
         whole = record.finish()
         assert whole == json.loads(record.path.read_text())
         assert whole["status"] == "complete"
         assert whole["provenance"]["seeds"] == {"seed": 5}
         assert whole["config"] == {"repetitions": 2}
+        assert record.stopped() == {}
 
 
 def _fail(*arguments: object) -> None:
