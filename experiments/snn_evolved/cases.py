@@ -102,11 +102,27 @@ def network(task: Constants, found: dict[str, Any] | None, num_steps: int) -> Co
     return base if found is None else with_constants(base, found)
 
 
-def test(
-    config: Config, task: Constants, net: Competitive, repetition: int, key: Array
+def slowed(config: Config, found: dict[str, float], repetition: int) -> dict[str, float]:
+    """Constants whose thresholds rise as much over all images as over those of an evaluation.
+
+    theta_plus <- theta_plus num_train / n. Thresholds only rise: constants that were found on few
+    images silence the network on many.
+    """
+    number = len(competing.load("digits", repetition, None, None).train_x)
+    return found | {"theta_plus": found["theta_plus"] * config.num_train / number}
+
+
+def learn_and_test(
+    config: Config,
+    task: Constants,
+    net: Competitive,
+    repetition: int,
+    key: Array,
+    num_train: int | None = None,
 ) -> dict[str, float]:
-    """Learn from all images to train on, ask for those held out; means over some trainings."""
+    """Learn from the first images to train on, ask for those held out; means of some trainings."""
     data = competing.load("digits", repetition, None, None)
+    data = data._replace(train_x=data.train_x[:num_train], train_y=data.train_y[:num_train])
     scores = [
         competing.trial(
             net,

@@ -18,34 +18,40 @@ def _gap(gap: dict[str, float]) -> str:
     return f"{gap['difference']:+.1f} [{gap['low']:+.1f}, {gap['high']:+.1f}], p = {gap['p']:.2g}"
 
 
+_LEARNED = {"few": "learned from as few images as in the search", "all": "learned from all images"}
+
+
 def _all(content: Results) -> list[tuple[str, list[str], list[list[str]]]]:
     """(title, header, rows) of every table."""
     found = content["results"]
     shown = []
-    for kind, row in found["tuned"].items():
-        rows = [
-            [
-                name,
-                interval(row["accuracy"][name], 1),
-                interval(row["spikes"][name], 1),
-                "" if name == "evolved" else _gap(row["better"][name]),
+    for kind, searches in found["searches"].items():
+        for images, row in found["tuned"][kind].items():
+            best = next(name for name in row["accuracy"] if name not in row["better"])
+            rows = [
+                [
+                    name,
+                    interval(row["accuracy"][name], 1),
+                    interval(row["spikes"][name], 1),
+                    "" if name == best else _gap(row["better"][name]),
+                ]
+                for name in row["accuracy"]
             ]
-            for name in row["accuracy"]
-        ]
-        header = ["constants", "accuracy, %", "spikes an image", "evolved is better by"]
-        shown.append((f"{kind}: held-out digits".capitalize(), header, rows))
-        names = list(row["constants"][0])
-        rows = [[name, *(f"{one[name]:.3g}" for one in row["constants"])] for name in names]
-        header = ["constant", *(f"search {i + 1}" for i in range(len(row["constants"])))]
+            header = ["constants", "accuracy, %", "spikes an image", f"{best} is better by"]
+            title = f"{kind}: held-out digits, {_LEARNED[images]}".capitalize()
+            shown.append((title, header, rows))
+        names = list(searches[0]["constants"])
+        rows = [[name, *(f"{one['constants'][name]:.3g}" for one in searches)] for name in names]
+        header = ["constant", *(f"search {i + 1}" for i in range(len(searches)))]
         shown.append((f"{kind}: constants found".capitalize(), header, rows))
-    for kind, row in found["front"].items():
-        rows = [[name, interval(one, 1)] for name, one in row["area"].items()]
-        rows.append(["difference", _gap(row["difference"])])
+        front = found["front"][kind]
+        rows = [[name, interval(one, 1)] for name, one in front["area"].items()]
+        rows.append(["difference", _gap(front["difference"])])
         title = f"{kind}: mean best accuracy with at most 1 to 1,000 spikes".capitalize()
         shown.append((title, ["search", "%"], rows))
         rows = []
-        for place in range(len(row["charles_d"][0]["asked"])):
-            asked = [one["asked"][place] for one in row["charles_d"]]
+        for place in range(len(searches[0]["charles_d"]["asked"])):
+            asked = [one["charles_d"]["asked"][place] for one in searches]
             cells = [
                 [one["wanted"] for one in asked],
                 [np.median(one["spikes"]) for one in asked],
@@ -75,23 +81,25 @@ def markdown(content: Results) -> str:
 
 def draw(found: Results, config: Config, path: Path) -> Path:
     """Accuracy of each kind of constants, and the front against spikes."""
-    figure, axes = figures.grid(2, len(found["tuned"]), 4.0, 3.0)
-    for column, kind in enumerate(found["tuned"]):
-        axis, row = axes[0][column], found["tuned"][kind]["accuracy"]
-        for number, (one, color) in enumerate(zip(row.values(), figures.COLORS, strict=False)):
-            axis.plot([number] * len(one["values"]), one["values"], "o", color=color, ms=4)
-        axis.set(title=kind, ylabel="held-out accuracy, %", xticks=range(len(row)))
-        axis.set_xticklabels(list(row), rotation=20, ha="right", fontsize=7)
-        axis, front = axes[1][column], found["front"][kind]
+    figure, axes = figures.grid(3, len(found["searches"]), 4.0, 3.0)
+    for column, (kind, searches) in enumerate(found["searches"].items()):
+        for above, (images, tuned) in enumerate(found["tuned"][kind].items()):
+            axis, row = axes[above][column], tuned["accuracy"]
+            for number, (one, color) in enumerate(zip(row.values(), figures.COLORS, strict=False)):
+                axis.plot([number] * len(one["values"]), one["values"], "o", color=color, ms=4)
+            axis.set(ylabel="held-out accuracy, %", xticks=range(len(row)))
+            axis.set_title(f"{kind}, {_LEARNED[images]}", fontsize=8)
+            axis.set_xticklabels(list(row), rotation=20, ha="right", fontsize=7)
+        axis = axes[2][column]
         for name, color in (("random", "0.7"), ("charles_d", figures.COLORS[0])):
-            for one in front[name]:
+            for one in searches:
                 accuracy, spikes = cases.front(
-                    np.asarray(one["accuracy"]), np.asarray(one["spikes"])
+                    np.asarray(one[name]["accuracy"]), np.asarray(one[name]["spikes"])
                 )
                 axis.step(spikes + 1, accuracy, where="post", color=color, lw=1)
         for place, color in enumerate(figures.COLORS[1 : 1 + len(config.asked)]):
-            for one in front["charles_d"]:
-                asked = one["asked"][place]
+            for one in searches:
+                asked = one["charles_d"]["asked"][place]
                 axis.plot(
                     np.asarray(asked["spikes"]) + 1, asked["accuracy"], ".", color=color, ms=3
                 )
