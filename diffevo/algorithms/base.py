@@ -4,19 +4,23 @@ Shape letters: N population, D dimensions of the flat genome.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from diffevo.core import archive, metrics
 
 PyTree = Any
 Metrics = dict[str, Array]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +113,58 @@ def check_fitness(fitness: Any, population_size: int, dtype: jnp.dtype) -> Array
     if jnp.issubdtype(fitness.dtype, jnp.complexfloating):
         raise ValueError(f"fitness: expected real numbers, got {fitness.dtype}")
     return fitness.astype(dtype)
+
+
+def compiled(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """`jax.jit` of an algorithm's `init` or `tell`, whatever kind of numbers fitness comes in.
+
+    A list would be an argument a number: seconds of compilation for thousands of them, and
+    milliseconds in every call. Numbers of another dtype would be another program.
+    """
+    jitted = jax.jit(method, static_argnames="self")
+    place = 3  # self, key, population, fitness
+
+    @functools.wraps(method)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if len(args) > place:
+            fitness = one_array("fitness", args[place])
+            return jitted(*args[:place], fitness, *args[place + 1 :], **_with_traits(kwargs))
+        if "fitness" in kwargs:
+            kwargs["fitness"] = one_array("fitness", kwargs["fitness"])
+        return jitted(*args, **_with_traits(kwargs))
+
+    return call
+
+
+def _with_traits(named: dict[str, Any]) -> dict[str, Any]:
+    traits = named.get("traits")
+    if not isinstance(traits, dict):
+        return named
+    found = {name: one_array(f"traits[{name!r}]", values) for name, values in traits.items()}
+    return named | {"traits": found}
+
+
+def one_array(name: str, values: Any) -> Any:
+    """A list of numbers as one array, integers as floats; everything else as it is.
+
+    Raises:
+        ValueError: a list holds something else than numbers.
+    """
+    if isinstance(values, list | tuple):
+        try:
+            traced = any(isinstance(value, Tracer) for value in values)
+            values = jnp.asarray(values) if traced else np.asarray(values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: expected numbers, got {values!r}") from error
+        if not (jnp.issubdtype(values.dtype, jnp.number) or _is_integer(values.dtype)):
+            raise ValueError(f"{name}: expected numbers, got {values.tolist()!r}")
+    if hasattr(values, "dtype") and _is_integer(values.dtype):
+        values = values.astype(jnp.result_type(float))
+    return values
+
+
+def _is_integer(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)
 
 
 def sample_population(key: Array, population_size: int, solution: SolutionSpec) -> PyTree:

@@ -136,7 +136,7 @@ class _AnalyticDenoising(abc.ABC):
         shape = (self.population_size, self.num_dims)
         return self.solution.unravel(self.process.sample_prior(key, shape, self.solution.dtype))
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
         """Start from an evaluated population.
 
@@ -224,7 +224,7 @@ class _AnalyticDenoising(abc.ABC):
         # The moved genomes take the place of the parents when they are told.
         return self.solution.unravel(moved), state
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def tell(
         self, key: Array, population: PyTree, fitness: Array, state: State, params: Params
     ) -> tuple[State, Metrics]:

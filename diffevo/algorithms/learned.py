@@ -207,7 +207,7 @@ class LearnedDenoising(abc.ABC):
         """
         return base.sample_population(key, self.population_size, self.solution)
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def init(
         self,
         key: Array,
@@ -310,7 +310,7 @@ class LearnedDenoising(abc.ABC):
             mutated = mutated.at[:elites].set(genomes[:elites])
         return self.solution.unravel(mutated), state
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def tell(
         self,
         key: Array,

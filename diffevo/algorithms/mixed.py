@@ -210,7 +210,7 @@ class MixedDiffusionEvolution:
         """
         return self.solution.unravel(self._sample_prior(key))
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
         """Start from an evaluated population: the chain at its weighted mean.
 
@@ -302,7 +302,7 @@ class MixedDiffusionEvolution:
             noise=noise, steps=steps, excess=excess
         )
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def tell(
         self, key: Array, population: PyTree, fitness: Array, state: State, params: Params
     ) -> tuple[State, Metrics]:

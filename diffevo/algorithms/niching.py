@@ -268,7 +268,7 @@ class NichingDiffusionEvolution:
         """
         return self.solution.unravel(self._sample_prior(key, (self.population_size,)))
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def init(self, key: Array, population: PyTree, fitness: Array, params: Params) -> State:
         """Start from an evaluated population: every chain at the best of its share of it.
 
@@ -413,7 +413,7 @@ class NichingDiffusionEvolution:
             noise=noise, steps=steps, seeds=state.seeds.at[place].set(seeds)
         )
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @base.compiled
     def tell(
         self, key: Array, population: PyTree, fitness: Array, state: State, params: Params
     ) -> tuple[State, Metrics]:

@@ -320,17 +320,32 @@ def test_repaired_populations_are_taken(algorithm, key):
     np.testing.assert_array_equal(state.population, repaired)
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.int32, list])
-def test_fitness_of_other_types(algorithm, key, kind):
+def told(algorithm, key, fitness):
     params = algorithm.default_params
     population = algorithm.sample_population(key)
-    values = np.arange(SIZE)[::-1]
-    fitness = values.tolist() if kind is list else values.astype(kind)
     state = algorithm.init(key, population, fitness, params)
-    assert state.fitness.dtype == jnp.float32
-    np.testing.assert_array_equal(state.fitness, values)
-    state, _ = algorithm.tell(key, population, fitness, state, params)
-    np.testing.assert_array_equal(state.fitness, values)
+    return state, algorithm.tell(key, population, fitness, state, params)[0]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int32, np.bool_, list])
+def test_fitness_of_other_types_is_the_same_program(algorithm, key, kind):
+    values = np.arange(SIZE)[::-1] % (2 if kind is np.bool_ else SIZE)
+    told(algorithm, key, values.astype(np.float32))
+    before = len(_traces)
+    fitness = values.tolist() if kind is list else values.astype(kind)
+    for state in told(algorithm, key, fitness):
+        assert state.fitness.dtype == jnp.float32
+        np.testing.assert_array_equal(state.fitness, values)
+    assert len(_traces) == before, "a list of N numbers would be N arguments"
+
+
+def test_fitness_of_scalars_and_in_a_program(algorithm, key):
+    values = np.arange(SIZE, dtype=np.float32)
+    expected, _ = told(algorithm, key, values)
+    listed, _ = told(algorithm, key, [jnp.float32(value) for value in values])
+    assert_trees_equal(expected, listed)
+    traced = jax.jit(lambda values: told(algorithm, key, list(values))[0].fitness)(values)
+    np.testing.assert_array_equal(traced, values)
 
 
 # --- Failed, infinite, constant, huge, tiny -------------------------------------------------------
@@ -709,8 +724,11 @@ def test_numpy_integers_are_integers(name):
         0.0,
         jnp.zeros(SIZE, jnp.complex64),
         None,
+        [1.0] * (SIZE - 1) + [None],
+        [1.0] * (SIZE - 1) + [[1.0, 2.0]],
+        ["bad"] * SIZE,
     ],
-    ids=["short", "column", "scalar", "number", "complex", "none"],
+    ids=["short", "column", "scalar", "number", "complex", "none", "hole", "ragged", "words"],
 )
 def test_bad_fitness_is_named(algorithm, key, fitness):
     params = algorithm.default_params
