@@ -22,7 +22,8 @@ def inhibitions(config: Config) -> dict[str, Inhibition]:
     found: dict[str, Inhibition] = {
         "uniform": Uniform(high),
         "growing": Growing(low, high),
-        "increasing": Increasing(high=high),
+        # As BindsNET's 10, 40 and 60 of 120 mV.
+        "increasing": Increasing(start=high / 12, span=high / 3, rise=high / 2, high=high),
     }
     for share in config.shares_low:
         found[f"two-level, p_low {share}"] = TwoLevel(low, high, share)
