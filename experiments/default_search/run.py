@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.common import provenance, results
+from experiments.common import results
 from experiments.common.progress import Progress
 from experiments.default_search import cost, few_generations, many_dims, report
 from experiments.default_search.config import Config
@@ -52,9 +52,6 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
         raise ValueError(f"parts: expected names out of {tuple(known)}, got {sorted(unknown)}")
     record = results.Record(out / "default_search.json", "default_search", config, seed=config.seed)
     progress.begin(sum(known[name][1] for name in chosen), "default search")
-
-    # Once: later the tree may be another than the code that runs.
-    came_from = provenance.collect(seed=config.seed)
     for name in chosen:
         start = time.perf_counter()
 
@@ -62,7 +59,7 @@ def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
             # Read anew: another process may have run another part meanwhile.
             there = _on_disk(record.path, known)
             seconds = round(time.perf_counter() - start, 1)
-            there[name] = {**found, "provenance": came_from, "seconds": seconds}
+            there[name] = {**found, "provenance": record.provenance, "seconds": seconds}
             record.results = {name: there[name] for name in known if name in there}
             record.save()
 

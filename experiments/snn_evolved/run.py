@@ -11,6 +11,8 @@ from experiments.common.progress import Progress
 from experiments.snn_evolved import cases, report
 from experiments.snn_evolved.config import Config
 
+SLOWED = "evolved, slowed"
+
 
 def run(config: Config, out: Path, progress: Progress) -> dict[str, Any]:
     """Run the study; see `experiments/README.md` for the contract.
@@ -66,7 +68,7 @@ def _search(config: Config, kind: str, number: int, key: Any) -> dict[str, Any]:
 
     few = {name: learned(net, config.num_train) for name, net in nets.items()}
     slower = cases.network(task, cases.slowed(config, found, number), steps)
-    everything = {name: learned(net) for name, net in (nets | {"evolved, slowed": slower}).items()}
+    everything = {name: learned(net) for name, net in (nets | {SLOWED: slower}).items()}
     return {
         "constants": found,
         "curve": curve,
@@ -84,7 +86,7 @@ def _tuned(searches: list[dict[str, Any]]) -> dict[str, Any]:
             name: statistics.by_name([one["scores"][images][name] for one in searches])
             for name in first
         }
-        best = list(first)[-1] if images == "all" else "evolved"
+        best = SLOWED if images == "all" else "evolved"
         accuracy = {name: row["accuracy"] for name, row in tested.items()}
         tuned[images] = {
             "accuracy": accuracy,

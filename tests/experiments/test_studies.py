@@ -5,7 +5,6 @@
 
 import functools
 import importlib
-import itertools
 import json
 import math
 from pathlib import Path
@@ -19,12 +18,9 @@ import pytest
 import diffevo
 from experiments import registry
 from experiments.common.diffusion import OneOf
-from experiments.som_snn import config as som_snn_config
-from experiments.som_snn.run import inhibitions
 from experiments.weighting import config as weighting_config
 from experiments.weighting.forms import FORMS, Ranked
 from tasks.functions.benchmark import rosenbrock
-from tasks.snn.inhibition import lattice_distances
 
 FIGURES = {
     "weighting": ["weighting.png"],
@@ -192,15 +188,3 @@ def test_the_studied_default_is_the_library_s():
     assert FORMS[config.default_form].build(rosenbrock()) == algorithm.weighting
     assert float(algorithm.default_params.noise_scale) == pytest.approx(config.default_noise_scale)
     assert float(algorithm.default_params.temperature) == 1.0
-
-
-def test_every_inhibition_of_the_lattice_study_is_another():
-    distances = jnp.asarray(lattice_distances(9))
-    # At the start and in the second half, where the levels differ.
-    found = {
-        name: np.stack([kind.strength(distances, progress) for progress in (0.05, 0.6)])
-        for name, kind in inhibitions(som_snn_config.Config(shares_low=(0.1, 1.0))).items()
-    }
-    for (one, first), (other, second) in itertools.combinations(found.items(), 2):
-        same = np.allclose(first, second)
-        assert same == ({one, other} == {"growing", "two-level, p_low 1.0"}), (one, other)
