@@ -118,8 +118,8 @@ def check_fitness(fitness: Any, population_size: int, dtype: jnp.dtype) -> Array
 def compiled(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """`jax.jit` of an algorithm's `init` or `tell`, whatever kind of numbers fitness comes in.
 
-    A list would be an argument a number: seconds of compilation for thousands of them, and
-    milliseconds in every call. Numbers of another dtype would be another program.
+    A list would be a program with an argument for every number, slow to compile and to call;
+    integers would be another program.
     """
     jitted = jax.jit(method, static_argnames="self")
     place = 3  # self, key, population, fitness

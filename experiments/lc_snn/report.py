@@ -15,7 +15,7 @@ _NAMES = {"local": "locally connected", "dense": "dense"}
 
 # MNIST, arXiv 1904.06269's code: filters to accuracy, 9 locations; deletion by tenths.
 _MNIST = {25: 84.01, 50: 88.21, 100: 91.68, 250: 93.71, 500: 94.59, 1000: 95.07}
-# BindsNET, which the authors use, keeps the sums of weights whether it learns or not.
+# BindsNET (0.3.4) keeps the sums of weights whether it learns or not.
 _MNIST_DELETED = {
     "synapses": {
         "local": (93.38, 92.45, 91.29, 89.96, 88.41, 86.51, 83.04, 77.57, 69.74, 56.09),
